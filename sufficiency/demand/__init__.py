@@ -1,0 +1,1 @@
+"""Demand: who needs a place, when: projection, tiers and cohorts."""

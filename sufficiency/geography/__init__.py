@@ -1,0 +1,1 @@
+"""Where people and provision are, and how far apart."""

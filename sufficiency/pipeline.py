@@ -1,0 +1,698 @@
+"""The one way through: scenario → tables → demand → question → solver → plan → run folder."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+
+from sufficiency import audit as auditing
+from sufficiency.audit.checks import audit_both
+from sufficiency.demand import projection
+from sufficiency.demand.cohorts import diagonals
+from sufficiency.geography.travel import journeys
+from sufficiency.placement.answer import read_answer
+from sufficiency.placement.describe import contradiction_in_words
+from sufficiency.placement.model import SCHEME_RULES, build
+from sufficiency.placement.question import Question, Settings, prepare, with_new_provisions
+from sufficiency.plan import Plan, build_plan, write_run
+from sufficiency.problems import NoPlanError, Problem, Problems, near
+from sufficiency.rules import PlanningModel, Scenario, WhatIf, load_model, load_scenario_file
+from sufficiency.shipped import model_path, scenario_path
+from sufficiency.solving import Outcome, Progress, SolveOptions, StandardForm, solve
+from sufficiency.solving.highs import contradictions, solver_version
+from sufficiency.tables import MANIFEST, Tables, check_tables, read_tables, write_table
+from sufficiency.vocabulary import STATEMENT, academic_year_label
+
+LIBRARIES = ("sufficiency", "pyomo", "highspy", "pandas", "numpy", "geopandas", "shapely")
+
+
+@dataclass
+class Loaded:
+    """A scenario, validated and ready to solve.
+
+    Attributes:
+        scenario, model: what is asked, and what a plan must obey.
+        tables: input tables as used: after what-ifs, tiers and projection.
+        settings: what the scenario asks of the model beside its tables.
+        warnings: doubtful records, none of which stops a run.
+        estimates: sentences that say what was estimated.
+    """
+
+    scenario: Scenario
+    model: PlanningModel
+    tables: Tables
+    settings: Settings
+    warnings: list[Problem] = field(default_factory=list)
+    estimates: list[str] = field(default_factory=list)
+
+    def question(self) -> Question:
+        """Cohorts, admissible arcs, places, schemes and prices as plain arrays.
+
+        Raises:
+            InputError: when the planning model would make unmet need cheaper than a place.
+        """
+        tables, problems = self.tables, Problems()
+        provisions = with_new_provisions(
+            tables.provisions, tables.schemes, tables.candidate_sites
+        )
+        found = journeys(
+            tables.areas,
+            provisions[["destination", "kind", "easting", "northing"]],
+            tables.travel,
+            self.model,
+        )
+        question = prepare(
+            model=self.model,
+            settings=self.settings,
+            areas=tables.areas,
+            provisions=provisions,
+            commissioned_places=tables.commissioned_places,
+            place_limits=tables.place_limits,
+            schemes=tables.schemes,
+            budgets=tables.budgets,
+            allocations=tables.allocations,
+            children_today=tables.children_today,
+            diagonals=diagonals(
+                tables.children_today,
+                tables.projected_children,
+                self.scenario.base_year,
+                self.scenario.years,
+            ),
+            journeys=found,
+            problems=problems,
+        )
+        problems.raise_if_any()
+        known = {str(w) for w in self.warnings}
+        self.warnings += [w for w in problems.warnings if str(w) not in known]
+        if found.estimated:
+            sentence = (
+                f"{found.estimated:,} of {found.pairs:,} journeys were estimated from straight "
+                "lines."
+            )
+            if sentence not in self.estimates:
+                self.estimates.append(sentence)
+        return question
+
+    def write_inputs(self, folder: Path) -> None:
+        """Write tables, rules and scenario as used into a folder."""
+        for name in MANIFEST:
+            if name == "boundary":
+                continue
+            frame = self.tables.frame(name)
+            if len(frame):
+                write_table(frame, name, folder / f"{name}.csv")
+        if self.tables.boundary is not None:
+            boundary = geopandas.GeoSeries([self.tables.boundary], crs=27700).to_crs(4326)
+            (folder / "boundary.geojson").write_text(boundary.to_json(), encoding="utf-8")
+        _write_json(folder / "rules.json", self.model.as_dictionary())
+        _write_json(folder / "scenario.json", self._scenario_as_data())
+
+    def _scenario_as_data(self) -> dict[str, Any]:
+        release: dict[str, float] = {}
+        for kinds, share in self.settings.release:
+            for kind in kinds or sorted(set(self.tables.provisions["kind"])):
+                release[kind] = max(release.get(kind, 0.0), share)
+        return {
+            "name": self.scenario.name,
+            "title": self.scenario.title,
+            "authority": self.scenario.authority,
+            "model": self.model.name,
+            "base_year": self.scenario.base_year,
+            "first_year": self.scenario.first_year,
+            "last_year": self.scenario.last_year,
+            "committed": dict(self.settings.committed),
+            "balance_from": self.settings.balance_from,
+            "fee_factors": [
+                {
+                    **({"provision": provision} if provision else {"kinds": list(kinds)}),
+                    "factor": factor,
+                    "from_year": since,
+                }
+                for kinds, provision, factor, since in self.settings.fee_changes
+            ],
+            "release": release,
+            "whole_children": self.settings.whole_children,
+        }
+
+
+def _write_json(path: Path, data: Any) -> None:
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+# ------------------------------------------------------------------ loading
+
+
+def load_scenario(
+    scenario: str | Path | Scenario,
+    *,
+    model: str | Path | PlanningModel | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    boundary: Any = None,
+) -> Loaded:
+    """Read and validate a scenario, lay its what-ifs over the tables, and project demand.
+
+    Args:
+        scenario: the name of a shipped example ("median"), the path of a scenario file or of its
+            folder, or a :class:`Scenario` whose tables are given as DataFrames.
+        model: name or path of a planning model; the scenario's own when left out.
+        tables: DataFrames by table name (docs/tables.md) instead of files.
+        boundary: with ``tables``, the authority's boundary (shapely, EPSG:27700).
+
+    Raises:
+        InputError: listing everything that is wrong with what was supplied.
+    """
+    problems = Problems()
+    if not isinstance(scenario, Scenario):
+        path = scenario_path(str(scenario), problems)
+        read = load_scenario_file(path, problems, list(MANIFEST)) if path else None
+        if read is None:
+            problems.raise_if_any()
+            raise AssertionError("a scenario that cannot be read is an error")
+        scenario = read
+    rules: PlanningModel | None
+    if isinstance(model, PlanningModel):
+        rules = model
+    else:
+        chosen = model_path(str(model or scenario.model), problems)
+        rules = load_model(chosen, problems) if chosen else None
+    found = (
+        read_tables(scenario.tables, problems)
+        if tables is None
+        else Tables.from_frames(tables, boundary, problems)
+    )
+    check_tables(
+        found,
+        problems,
+        base_year=scenario.base_year,
+        first_year=scenario.first_year,
+        last_year=scenario.last_year,
+    )
+    _check_scenario(scenario, found, problems)
+    problems.raise_if_any()
+    assert rules is not None
+    settings = _lay_what_ifs_over(scenario, found, problems)
+    estimates = _project(scenario, rules, found, problems)
+    problems.raise_if_any()
+    return Loaded(scenario, rules, found, settings, problems.warnings, estimates)
+
+
+def _check_scenario(scenario: Scenario, tables: Tables, problems: Problems) -> None:
+    """Committed schemes and what-ifs must speak of schemes and provisions that exist."""
+    schemes = tables.schemes.set_index("scheme") if len(tables.schemes) else None
+    names = list(schemes.index) if schemes is not None else []
+    for scheme, year in scenario.committed.items():
+        where = {"file": scenario.file, "column": f"committed.{scheme}"}
+        if scheme not in names:
+            problems.error(f"there is no such scheme{near(scheme, names)}",
+                           "use a scheme of the table schemes.", value=scheme, **where)
+            continue
+        assert schemes is not None
+        earliest = schemes.at[scheme, "earliest_opening"]
+        latest = schemes.at[scheme, "latest_opening"]
+        if year < earliest or (latest >= 0 and year > latest):
+            problems.error(
+                "a committed scheme opens before its earliest or after its latest September.",
+                f"commit it within the table's years, from {academic_year_label(int(earliest))}.",
+                value=academic_year_label(year), **where,
+            )
+    provisions = list(tables.provisions["provision"])
+    for what_if in scenario.what_ifs:
+        if what_if.scheme and what_if.scheme not in names:
+            problems.error(f"there is no such scheme{near(what_if.scheme, names)}",
+                           "use a scheme of the table schemes.", file=scenario.file,
+                           column="what_if.scheme", value=what_if.scheme)
+        if what_if.provision and what_if.provision not in provisions:
+            problems.error(f"there is no such provision{near(what_if.provision, provisions)}",
+                           "use a provision of the table provisions.", file=scenario.file,
+                           column="what_if.provision", value=what_if.provision)
+
+
+def _lay_what_ifs_over(scenario: Scenario, tables: Tables, problems: Problems) -> Settings:
+    """Change the tables in place where a what-if does; the rest becomes settings."""
+    committed = dict(scenario.committed)
+    fees: list[tuple[tuple[str, ...], str, float, int]] = []
+    release: list[tuple[tuple[str, ...], float]] = []
+    for what_if in scenario.what_ifs:
+        since = what_if.from_year or scenario.first_year
+        if what_if.change == "delay":
+            _delay(what_if, tables, committed, scenario, problems)
+        elif what_if.change == "fee":
+            fees.append((what_if.kinds, what_if.provision, what_if.factor, since))
+        elif what_if.change == "release":
+            release.append((what_if.kinds, what_if.share))
+        elif what_if.change == "close":
+            provisions = tables.provisions
+            here = provisions["provision"] == what_if.provision
+            old = provisions.loc[here, "closes"]
+            provisions.loc[here, "closes"] = old.where((old >= 0) & (old < since), since)
+        elif what_if.change == "places":
+            _change_places(what_if.provision, what_if.places, since, scenario, tables)
+    return Settings(
+        base_year=scenario.base_year,
+        years=scenario.years,
+        committed=committed,
+        balance_from=scenario.balance_from,
+        fee_changes=fees,
+        release=release,
+    )
+
+
+def _delay(
+    what_if: WhatIf,
+    tables: Tables,
+    committed: dict[str, int],
+    scenario: Scenario,
+    problems: Problems,
+) -> None:
+    schemes = tables.schemes
+    here = schemes["scheme"] == what_if.scheme
+    schemes.loc[here, "earliest_opening"] += what_if.years
+    later = here & (schemes["latest_opening"] >= 0)
+    schemes.loc[later, "latest_opening"] += what_if.years
+    if what_if.scheme in committed:
+        committed[what_if.scheme] += what_if.years
+        if committed[what_if.scheme] > scenario.last_year:
+            problems.error(
+                "the delay moves a committed scheme beyond the horizon.",
+                "shorten the delay, or take the scheme out of [committed].",
+                file=scenario.file, column="what_if.years", value=what_if.years,
+            )
+
+
+def _change_places(
+    provision: str, places: float, since: int, scenario: Scenario, tables: Tables
+) -> None:
+    table = tables.commissioned_places
+    mine = table[table["provision"] == provision].sort_values("academic_year")
+    others = 0.0
+    if len(mine):
+        before = mine[mine["academic_year"] <= since]
+        others = float((before if len(before) else mine)["other_authority_children"].iloc[-1])
+    kept = table[(table["provision"] != provision) | (table["academic_year"] < since)]
+    rows = [(since, places)]
+    if not len(mine):
+        rows.insert(0, (scenario.base_year, 1e6))
+    elif not (mine["academic_year"] < since).any():
+        rows.insert(0, (since - 1, float(mine["places"].iloc[0])))
+    added = pd.DataFrame(
+        {
+            "provision": provision,
+            "academic_year": [year for year, _ in rows],
+            "places": [number for _, number in rows],
+            "other_authority_children": others,
+            "_row": 0,
+        }
+    )
+    tables.commissioned_places = pd.concat([kept, added], ignore_index=True)
+
+
+def _project(
+    scenario: Scenario, model: PlanningModel, tables: Tables, problems: Problems
+) -> list[str]:
+    """Share out blank tiers, project demand or take the forecast, lay demand what-ifs over it."""
+    estimates: list[str] = []
+    tables.children_today, split = projection.split_tiers(
+        tables.children_today, model.tier_shares
+    )
+    total = float(tables.children_today["children"].sum())
+    if split:
+        estimates.append(
+            f"The support tier of {split:,.0f} of {total:,.0f} children today was not given; the "
+            "planning model's tier shares by need were used."
+        )
+    if len(tables.projected_children):
+        supplied, split = projection.split_tiers(tables.projected_children, model.tier_shares)
+        if split:
+            estimates.append(
+                "The forecast gives no support tier for some children; the planning model's tier "
+                "shares by need were used."
+            )
+        draws = sorted(supplied["draw"].unique())
+        if scenario.draw not in draws:
+            problems.error(
+                "the forecast has no such draw.", f"use one of {', '.join(map(str, draws[:9]))}.",
+                file=scenario.file, column="projection.draw", value=scenario.draw,
+            )
+            return estimates
+        years = set(supplied["academic_year"])
+        missing = [y for y in range(scenario.first_year, scenario.last_year + 1) if y not in years]
+        if missing:
+            problems.error(
+                "the forecast does not reach every planned year.",
+                "extend the forecast or shorten the horizon ([scenario] years).",
+                file=tables.file("projected_children"), column="academic_year",
+                value=", ".join(academic_year_label(y) for y in missing),
+            )
+            return estimates
+        projected = projection.derive_joining(
+            supplied[supplied["draw"] == scenario.draw],
+            tables.children_today,
+            model.ceasing_share,
+            scenario.base_year,
+            problems,
+            file=tables.file("projected_children"),
+        )
+        estimates.append("Demand is the supplied forecast.")
+    else:
+        rates = projection.authority_rates(
+            model.new_plans_per_1000,
+            model.ceasing_share,
+            model.growth_of_new_plans[scenario.variant],
+            tables.rates,
+        )
+        projected = projection.project(
+            tables.children_today,
+            tables.areas,
+            tables.population if len(tables.population) else None,
+            rates,
+            base_year=scenario.base_year,
+            years=scenario.years,
+            seed=scenario.seed,
+            draw=scenario.draw,
+            tier_shares=model.tier_shares,
+        )
+        people = projection.population_by_age(
+            tables.areas,
+            tables.population if len(tables.population) else None,
+            [scenario.base_year],
+        )
+        level = projection.local_level(tables.children_today, people[0])
+        estimates.append(
+            f"Demand is projected ({scenario.variant} variant): national rates of new and ceasing "
+            f"plans by age, scaled to this authority's level ({level:.2f} times the national rate)."
+        )
+    for what_if in scenario.what_ifs:
+        if what_if.change in ("demand", "early_intervention"):
+            projected = projection.apply_demand_change(
+                projected,
+                tables.children_today,
+                base_year=scenario.base_year,
+                factor=what_if.factor,
+                from_year=what_if.from_year or scenario.first_year,
+                needs=list(what_if.needs) or None,
+                whole=True,
+                seed=scenario.seed,
+            )
+    tables.projected_children = projected[projected["academic_year"] <= scenario.last_year]
+    return estimates
+
+
+# ------------------------------------------------------------------ solving
+
+
+def optimise(
+    loaded: Loaded,
+    *,
+    gap: float = 0.005,
+    time_limit: float | None = None,
+    threads: int = 2,
+    seed: int = 1,
+    whole_children: bool = False,
+    on_progress: Callable[[str, Progress | None], None] | None = None,
+) -> Plan:
+    """Find the plan: the MIP, the same rules without schemes, marginal values, and an audit.
+
+    Args:
+        loaded: from :func:`load_scenario`.
+        gap: relative gap to prove, a share of the objective.
+        time_limit: seconds for the search; the best plan so far is returned, marked as such.
+        threads: for the solver.
+        seed: for the solver; the projection has its own.
+        whole_children: place whole children instead of expected shares.
+        on_progress: told the step in words, and progress during the search.
+
+    Returns:
+        The plan, audited: ``plan.stamp["audit"]`` says whether the independent audit agrees.
+
+    Raises:
+        InputError: when the planning model is inconsistent with the tables.
+        NoPlanError: when the rules contradict each other; its reasons name rules and rows.
+    """
+
+    def tell(step: str, progress: Progress | None = None) -> None:
+        if on_progress is not None:
+            on_progress(step, progress)
+
+    clock = time.monotonic()
+    loaded = replace(loaded, settings=replace(loaded.settings, whole_children=whole_children))
+    tell("Preparing cohorts and places")
+    question = loaded.question()
+    tell("Building the model")
+    model = build(question)
+    form = StandardForm.of(model)
+    options = SolveOptions(gap=gap, time_limit=time_limit, threads=threads, seed=seed)
+    built = time.monotonic() - clock
+    tell("Placing children without new schemes")
+    continuous = replace(options, time_limit=None)
+    without = _with_schemes_at(question, form, _committed(question), continuous)
+    if without is None:
+        raise _no_plan(question, form, options)
+    if form.integer.any():
+        tell("Searching for the best schemes")
+        start = without.values if not whole_children else None
+        best = solve(form, options, lambda p: tell("Searching for the best schemes", p), start)
+    else:
+        best = without
+    if not best.found:
+        if best.status == "infeasible":
+            raise _no_plan(question, form, options)
+        raise NoPlanError(
+            f"No plan was found before the search ended ({best.status}).",
+            ["Allow more time with --time-limit, or a wider --gap."],
+        )
+    tell("Placing children for the chosen schemes")
+    final = _with_schemes_at(question, form, best.values, continuous, whole_children)
+    values = final.values if final is not None else best.values
+    dual = final.row_dual if final is not None and not whole_children else np.zeros(0)
+    localities = dict(
+        zip(loaded.tables.areas["area"], loaded.tables.areas["locality"], strict=True)
+    )
+    tell("Writing up the plan")
+    plans: list[Plan] = []
+    for outcome_values, outcome_dual in ((without.values, without.row_dual), (values, dual)):
+        answer = read_answer(question, form.columns, outcome_values, form.rows, outcome_dual)
+        plans.append(
+            build_plan(
+                question, answer, localities, loaded.tables.schemes, plans[0] if plans else None
+            )
+        )
+    plan = plans[1]
+    objective = float(form.cost @ values + form.offset)
+    bound = min(best.bound, objective)
+    plan.stamp = _stamp(loaded, question, form, best, objective, bound, options, built, clock)
+    tell("Auditing the plan")
+    plan.stamp["audit"] = audit_plan(loaded, plan)
+    return plan
+
+
+def _committed(q: Question) -> dict[tuple[int, int], float]:
+    """Every z of the plan that opens nothing but the committed schemes."""
+    return {
+        (s, t): float(1 <= q.schemes["committed"].iat[s] <= t)
+        for s in range(len(q.schemes))
+        for t in q.scheme_columns(s)
+    }
+
+
+def _with_schemes_at(
+    q: Question,
+    form: StandardForm,
+    opens: dict[tuple[int, int], float] | np.ndarray[Any, Any],
+    options: SolveOptions,
+    whole_children: bool = False,
+) -> Outcome | None:
+    """Place children for given schemes; None when the rules for schemes forbid them."""
+    is_open = np.array([name == "open" for name, _ in form.columns])
+    fixed = is_open | (form.integer if whole_children else False)
+    if isinstance(opens, dict):
+        values = np.array(
+            [opens[index] if name == "open" else 0.0 for name, index in form.columns], dtype=float
+        )
+    else:
+        values = np.where(fixed, np.round(opens), 0.0)
+    outcome = solve(form.with_fixed(fixed, values), options)
+    return outcome if outcome.found else None
+
+
+def _no_plan(q: Question, form: StandardForm, options: SolveOptions) -> NoPlanError:
+    """Say which rules contradict each other."""
+    broken = contradictions(form, SCHEME_RULES, replace(options, time_limit=60.0))
+    reasons = contradiction_in_words(q, broken)
+    return NoPlanError("No plan can obey all rules at once.", reasons)
+
+
+def _stamp(
+    loaded: Loaded,
+    q: Question,
+    form: StandardForm,
+    best: Outcome,
+    objective: float,
+    bound: float,
+    options: SolveOptions,
+    built_seconds: float,
+    clock: float,
+) -> dict[str, Any]:
+    scenario = loaded.scenario
+    gap = max(0.0, objective - bound) / max(abs(objective), 1e-9)
+    status = {"optimal": "proven to the gap asked for"}.get(best.status, best.status)
+    return {
+        "statement": STATEMENT,
+        "name": scenario.name,
+        "title": scenario.title,
+        "authority": scenario.authority,
+        "model": {
+            "name": loaded.model.name,
+            "title": loaded.model.title,
+            "description": loaded.model.description,
+            "version": loaded.model.version,
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": scenario.seed,
+        "draw": scenario.draw,
+        "variant": scenario.variant,
+        "base_year": scenario.base_year,
+        "first_year": scenario.first_year,
+        "last_year": scenario.last_year,
+        "what_ifs": [w.sentence() for w in scenario.what_ifs],
+        "versions": {"python": platform.python_version(), "highs": solver_version(), **_versions()},
+        "inputs": dict(sorted(_input_hashes(loaded).items())),
+        "solver": {
+            "name": "HiGHS",
+            "version": solver_version(),
+            "status": status,
+            "interrupted": best.status == "interrupted",
+            "objective_pounds": objective,
+            "bound_pounds": bound,
+            "gap": gap,
+            "gap_asked": options.gap,
+            "time_limit": options.time_limit,
+            "threads": options.threads,
+            "seed": options.seed,
+            "whole_children": q.settings.whole_children,
+            "building_seconds": round(built_seconds, 2),
+            "search_seconds": round(best.seconds, 2),
+            "seconds": round(time.monotonic() - clock, 2),
+        },
+        "size": {
+            "plans_today": float(loaded.tables.children_today["children"].sum()),
+            "cohorts": len(q.cohorts),
+            "arcs": len(q.arcs),
+            "columns": len(form.columns),
+            "rows": len(form.rows),
+            "binaries": int(form.integer.sum()),
+            "schemes": len(loaded.tables.schemes),
+        },
+        "warnings": [vars(w) | {"text": str(w)} for w in loaded.warnings],
+        "estimates": list(loaded.estimates),
+    }
+
+
+def _input_hashes(loaded: Loaded) -> dict[str, str]:
+    return {
+        f"{name}: {loaded.tables.sources.get(name, name)}": digest
+        for name, digest in loaded.tables.hashes.items()
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed"
+    return found
+
+
+# ------------------------------------------------------------------ audit and run folder
+
+
+def audit_plan(loaded: Loaded, plan: Plan) -> dict[str, Any]:
+    """Audit a plan in memory from its inputs, through the audit's own reading and arithmetic."""
+    tables = loaded.tables
+    rings = []
+    if tables.boundary is not None:
+        parts = getattr(tables.boundary, "geoms", [tables.boundary])
+        for polygon in parts:
+            rings += [np.asarray(r.coords) for r in (polygon.exterior, *polygon.interiors)]
+    names = auditing.AuditInputs.__dataclass_fields__
+    frames = {
+        n: _as_plain_text(tables.frame(n)) for n in MANIFEST if n in names and n != "boundary"
+    }
+    inputs = auditing.AuditInputs(
+        **frames,
+        rules={key: entry.value for key, entry in loaded.model.entries.items()},
+        scenario=loaded._scenario_as_data(),
+        boundary=rings,
+    )
+    return audit_summary(audit_both(inputs, _plan_tables(plan)))
+
+
+def _as_plain_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Lists as text separated by |, helper columns gone."""
+    result = frame.drop(columns=[c for c in frame.columns if c.startswith("_")])
+    for column in result.columns:
+        if len(result) and isinstance(result[column].iloc[0], tuple):
+            result[column] = ["|".join(map(str, cell)) for cell in result[column]]
+    return result
+
+
+def _plan_tables(plan: Plan) -> auditing.PlanTables:
+    wanted = auditing.PlanTables.__dataclass_fields__
+    frames = {name: frame for name, frame in plan.tables().items() if name in wanted}
+    solver = plan.stamp.get("solver", {})
+    return auditing.PlanTables(
+        **frames,
+        without_schemes=_plan_tables(plan.without_schemes) if plan.without_schemes else None,
+        objective_pounds=solver.get("objective_pounds"),
+        bound_pounds=solver.get("bound_pounds"),
+    )
+
+
+def audit_summary(result: auditing.AuditResult) -> dict[str, Any]:
+    """What the stamp keeps of an audit."""
+    return {
+        "passed": result.passed,
+        "checks": result.checks,
+        "differences": [str(d) for d in result.differences],
+    }
+
+
+def write_results(
+    plan: Plan, loaded: Loaded, folder: Path, *, report: bool = True, command: str = ""
+) -> Path:
+    """Write the run folder: tables, inputs, stamp and report, after auditing what was written.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: when the folder cannot be written or holds something else.
+    """
+
+    def finish(aside: Path) -> Mapping[str, Any]:
+        audit = audit_summary(auditing.audit_run(aside))
+        plan.stamp["audit"] = audit
+        plan.stamp["command"] = command
+        if report:
+            from sufficiency.plan.run_folder import write_stamp
+            from sufficiency.reports import write_report
+
+            write_stamp(plan.stamp, aside)
+            write_report(aside)
+        return {"audit": audit}
+
+    write_run(plan, folder, loaded.write_inputs, finish)
+    return folder

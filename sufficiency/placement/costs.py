@@ -1,0 +1,147 @@
+"""What the objective charges: money of the three ledgers, and prices that are not money."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sufficiency.placement.families import capital_spend, linear
+from sufficiency.placement.question import Question
+
+
+def place_cost(q: Question, p: int, t: int) -> float:
+    """DSG pounds in year t for the standing places of a provision, less other areas' charges."""
+    kind = q.provisions["kind"].iat[p]
+    funding = float(q.model.for_kind("place_funding", kind)) * float(q.funded_places[p, t])
+    if kind in ("specialist_base", "state_special") and q.provisions["inside"].iat[p]:
+        funding -= q.model.other_authority_income * float(q.taken_by_others[p, t])
+    return funding
+
+
+def scheme_place_terms(q: Question, t: int) -> list[tuple[int, int, float]]:
+    """DSG pounds in year t for places on offer and running costs of schemes, on columns of z."""
+    terms: list[tuple[int, int, float]] = []
+    for p in sorted(set(q.schemes["provision"].tolist())):
+        funding = float(q.model.for_kind("place_funding", q.provisions["kind"].iat[p]))
+        if q.provisions["inside"].iat[p]:
+            terms += [(s, c, places * funding) for s, c, places in q.offered(p, t)]
+    for s in range(len(q.schemes)):
+        running = float(q.schemes["running"].iat[s])
+        if running and t in q.scheme_columns(s):
+            terms.append((s, t, running))
+    return terms
+
+
+def dsg_year(m: Any, q: Question, t: int) -> tuple[float, Any]:
+    """DSG spend of an academic year: the constant part and a linear expression."""
+    constant = sum(place_cost(q, p, t) for p in range(len(q.provisions)))
+    arcs = q.arcs
+    here = np.flatnonzero((arcs["entry"].to_numpy() <= t) & (arcs["end"].to_numpy() > t))
+    provision = arcs["provision"].to_numpy()[here]
+    pounds = (
+        arcs["charge"].to_numpy()[here] * q.fee_factor[provision, t]
+        + arcs["per_child"].to_numpy()[here]
+    ) * q.presence[arcs["cohort"].to_numpy()[here], t]
+    terms = scheme_place_terms(q, t) if t >= 1 else []
+    expression = linear(m.placed, here.tolist(), pounds.tolist())
+    if terms:
+        expression += linear(m.open, [(s, c) for s, c, _ in terms], [v for _, _, v in terms])
+    return constant, expression
+
+
+def scheme_value(q: Question) -> dict[tuple[int, int], float]:
+    """Present value of each z[s, t]: place funding, running cost, capital, residual value, price."""
+    model, weights = q.model, q.model.ledger_weights
+    value: dict[tuple[int, int], float] = {}
+
+    def add(s: int, t: int, pounds: float) -> None:
+        value[s, t] = value.get((s, t), 0.0) + pounds
+
+    for t in range(1, q.years + 1):
+        for s, c, pounds in scheme_place_terms(q, t):
+            add(s, c, weights["dsg"] * float(q.discount[t]) * pounds)
+    end = q.settings.last_year + 1
+    for s in range(len(q.schemes)):
+        kind = q.schemes["kind"].iat[s]
+        for year, t, pounds in capital_spend(q, s):
+            add(s, t, weights["capital"] * q.discount_financial(year) * pounds)
+        life = float(model.for_kind("building_life_years", kind, 60.0))
+        capital = float(q.schemes["capital"].iat[s])
+        price = float(model.for_kind("price_of_new_place", kind)) * float(q.schemes["places"].iat[s])
+        for t in q.scheme_columns(s):
+            opening = q.settings.base_year + t
+            left = max(0.0, 1.0 - (end - opening) / life)
+            once = price * q.discount_financial(opening)
+            once -= weights["capital"] * capital * left * q.discount_financial(end)
+            add(s, t, once)
+            if t - 1 in q.scheme_columns(s):
+                add(s, t - 1, -once)
+    return value
+
+
+def constant_value(q: Question) -> float:
+    """Present value that no decision changes: funding of standing places, less other areas' charges."""
+    return float(
+        sum(
+            q.model.ledger_weights["dsg"] * q.discount[t] * place_cost(q, p, t)
+            for p in range(len(q.provisions))
+            for t in range(1, q.years + 1)
+        )
+    )
+
+
+def unmet_value(q: Question) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Present value of one unmet child of each cohort, for its whole phase."""
+    cohorts = q.cohorts
+    ends = {
+        g: q.model.next_transition(int(g)) - int(g) for g in cohorts["entry_year_group"].unique()
+    }
+    entry = cohorts["entry"].to_numpy(int)
+    end = np.minimum(entry + cohorts["entry_year_group"].map(ends).to_numpy(int), q.years + 1)
+    columns = np.arange(q.years + 1)[None, :]
+    during = (columns >= np.maximum(entry, 1)[:, None]) & (columns < end[:, None])
+    years = (during * q.presence * q.discount[None, :]).sum(axis=1)
+    return np.asarray(q.model.price_unmet * years, dtype=float)
+
+
+def present_value(m: Any) -> Any:
+    r"""The objective: present value of public spending, plus priced failures.
+
+    $$\min \sum_{a} V_a x_a + \sum_{s,t} W_{s,t} z_{s,t} + \sum_k U_k u_k
+      + \sum_{p,t}\delta_t (\pi^o o_{pt} + \pi^w w_{pt}) + \sum_{\ell,t}\delta_t\pi^w w_{\ell t}
+      + \pi^v\Big(\sum \delta_{t} v_{k'p} + \sum \delta_t v_g\Big)
+      + \sum_{p,t}\delta_t\pi^h h_{pt} + \pi^d \sum_f d(f)\, d_f + V_0$$
+
+    \(V_a\) is the present value of a whole stay: top-up or fee, charge per child, transport, and
+    the prices of minutes, minutes above the guide and placements outside the authority.
+    \(W\) holds place funding on places on offer, running cost, capital less residual value, and
+    the price of a new place. \(\delta_t = \tfrac{7}{12}d(t)+\tfrac{5}{12}d(t+1)\) with
+    \(d(f)=(1+\text{discount rate})^{-(f-f_0)}\). The ledgers carry ledger_weights. Unmet need is
+    dearer than any placement; preparing the question fails otherwise.
+    """
+    q: Question = m.question
+    model, discount = q.model, q.discount
+    value = scheme_value(q)
+    unmet = unmet_value(q)
+    looking = list(m.unmet)
+    total = linear(m.placed, range(len(q.arcs)), q.arc_value.tolist())
+    total += linear(m.unmet, looking, unmet[looking].tolist())
+    total += linear(m.open, list(value), list(value.values()))
+    for i, (_, t) in enumerate(q.place_keys):
+        total += float(discount[t]) * (
+            model.price_over_capacity * m.over[i] + model.price_beyond_limit * m.beyond[i]
+        )
+    for j, (_, t) in enumerate(q.limit_keys):
+        total += float(discount[t]) * model.price_beyond_limit * m.limit_beyond[j]
+    for i in m.moved:
+        t = int(q.arcs["entry"].iat[int(q.stay_on["arc"].iat[i])])
+        total += float(discount[t]) * model.price_of_move * m.moved[i]
+    for g in m.displaced:
+        t = int(q.sector_keys["entry"].iat[g])
+        total += float(discount[t]) * model.price_of_move * m.displaced[g]
+    for p, t in m.short_roll:
+        total += float(discount[t]) * model.price_short_roll * m.short_roll[p, t]
+    for f in m.out_of_balance:
+        total += q.discount_financial(f) * model.price_out_of_balance * m.out_of_balance[f]
+    return total + constant_value(q)

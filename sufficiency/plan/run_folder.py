@@ -1,0 +1,186 @@
+"""The run folder: plan tables, inputs as used, rules and stamp; written aside, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sufficiency.plan.tables import Plan
+from sufficiency.problems import InputError, Problem
+from sufficiency.vocabulary import academic_year_label, financial_year_label, parse_year
+
+ACADEMIC_YEARS = ("academic_year", "entry_year", "leaves_year", "earliest_opening", "opens")
+FINANCIAL_YEARS = ("financial_year",)
+MARKER = "run.json"
+
+
+def as_written(frame: pd.DataFrame) -> pd.DataFrame:
+    """Years as text, the way files hold them; -1 becomes an empty cell."""
+    result = frame.copy()
+    for columns, label in (
+        (ACADEMIC_YEARS, academic_year_label),
+        (FINANCIAL_YEARS, financial_year_label),
+    ):
+        for column in columns:
+            if column in result:
+                years = result[column].to_numpy()
+                names = {int(y): label(int(y)) if y >= 0 else "" for y in pd.unique(years)}
+                result[column] = [names[int(y)] for y in years]
+    return result
+
+
+def as_read(frame: pd.DataFrame) -> pd.DataFrame:
+    """Undo :func:`as_written`."""
+    result = frame.copy()
+    for column in (*ACADEMIC_YEARS, *FINANCIAL_YEARS):
+        if column in result:
+            text = result[column].fillna("").astype(str)
+            years = {y: parse_year(y) if y else -1 for y in text.unique()}
+            result[column] = text.map(years).astype("int64")
+    return result
+
+
+def write_run(
+    plan: Plan,
+    folder: Path,
+    write_inputs: Callable[[Path], None],
+    finish: Callable[[Path], Mapping[str, Any]],
+) -> None:
+    """Write a run folder.
+
+    Everything is written into a folder beside the wanted one and renamed when complete, so that a
+    full disk or a kill leaves no half result. A former run of the same name is replaced; a folder
+    that holds anything else is refused.
+
+    Args:
+        plan: the plan, with ``without_schemes`` where there is one.
+        folder: the run folder to make.
+        write_inputs: writes tables and rules as used into the folder it is given.
+        finish: called with the unfinished folder once tables and inputs stand there; audits it,
+            writes reports, and returns what is added to the stamp.
+
+    Raises:
+        InputError: when ``folder`` exists and is no run folder, or cannot be written.
+    """
+    refuse_unsafe(folder)
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        write_inputs_folder = aside / "inputs"
+        write_inputs_folder.mkdir(parents=True)
+        write_inputs(write_inputs_folder)
+        _write_tables(plan, aside / "tables")
+        if plan.without_schemes is not None:
+            _write_tables(plan.without_schemes, aside / "without_schemes")
+        write_stamp(plan.stamp, aside)
+        plan.stamp.update(finish(aside))
+        write_stamp(plan.stamp, aside)
+        if folder.exists():
+            former = folder.with_name(f".{folder.name}.{os.getpid()}.former")
+            folder.rename(former)
+            aside.rename(folder)
+            shutil.rmtree(former, ignore_errors=True)
+        else:
+            aside.rename(folder)
+    except OSError as error:
+        problem = Problem(
+            "the result could not be written.",
+            "free some disk space or choose another folder with --out; nothing was changed.",
+            file=str(folder),
+            value=str(error.strerror or error),
+        )
+        raise InputError([problem]) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def refuse_unsafe(folder: Path) -> None:
+    """Refuse a folder that exists and is not an earlier run, so that nothing else is replaced."""
+    if folder.exists() and not (
+        folder.is_dir() and ((folder / MARKER).exists() or not any(folder.iterdir()))
+    ):
+        raise InputError(
+            [
+                Problem(
+                    "this folder exists and is not an earlier run.",
+                    "choose another folder with --out; only an earlier run is replaced.",
+                    file=str(folder),
+                )
+            ]
+        )
+
+
+def write_stamp(stamp: Mapping[str, Any], folder: Path) -> None:
+    """Write run.json."""
+    text = json.dumps(stamp, indent=2, ensure_ascii=False, default=_plain)
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):
+        return value.item()
+    return str(value)
+
+
+def _write_tables(plan: Plan, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name, frame in plan.tables().items():
+        written = as_written(frame)
+        written.to_parquet(folder / f"{name}.parquet", index=False)
+        written.to_csv(
+            folder / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n"
+        )
+
+
+def read_run(folder: Path) -> Plan:
+    """Read a run folder back as a :class:`Plan`.
+
+    Raises:
+        InputError: when the folder is no run folder, or a table of it is missing or damaged.
+    """
+    problems: list[Problem] = []
+    stamp: dict[str, Any] = {}
+    if not (folder / MARKER).is_file():
+        problems.append(
+            Problem(
+                "this is no run folder: run.json is missing.",
+                "give the folder that 'sufficiency optimise' wrote.",
+                file=str(folder),
+            )
+        )
+        raise InputError(problems)
+    try:
+        stamp = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problems.append(
+            Problem("run.json cannot be read.", "run the optimisation again.", value=str(error))
+        )
+    tables = {n: _read_table(folder / "tables", n, problems) for n in Plan.table_names()}
+    other = folder / "without_schemes"
+    without = (
+        {n: _read_table(other, n, problems) for n in Plan.table_names()} if other.is_dir() else None
+    )
+    if problems:
+        raise InputError(problems)
+    return Plan(**tables, stamp=stamp, without_schemes=Plan(**without) if without else None)
+
+
+def _read_table(folder: Path, name: str, problems: list[Problem]) -> pd.DataFrame:
+    try:
+        return as_read(pd.read_parquet(folder / f"{name}.parquet"))
+    except (OSError, ValueError) as error:
+        problems.append(
+            Problem(
+                "a table of the run is missing or damaged.",
+                "run the optimisation again.",
+                file=f"{folder.name}/{name}.parquet",
+                value=str(error),
+            )
+        )
+        return pd.DataFrame()

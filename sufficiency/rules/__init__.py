@@ -1,0 +1,14 @@
+"""What a plan must obey (planning models) and what is asked (scenarios)."""
+
+from sufficiency.rules.planning_model import Entry, PlanningModel, Preference, load_model
+from sufficiency.rules.scenario import Scenario, WhatIf, load_scenario_file
+
+__all__ = [
+    "Entry",
+    "PlanningModel",
+    "Preference",
+    "Scenario",
+    "WhatIf",
+    "load_model",
+    "load_scenario_file",
+]

@@ -1,0 +1,5 @@
+"""HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
+
+from sufficiency.solving.highs import Outcome, Progress, SolveOptions, StandardForm, solve
+
+__all__ = ["Outcome", "Progress", "SolveOptions", "StandardForm", "solve"]

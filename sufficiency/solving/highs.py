@@ -1,0 +1,313 @@
+"""The one place that knows HiGHS. It sees columns and rows; what a child is, it does not know."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class StandardForm:
+    """A mixed-integer model in memory: minimise cost x + offset, row_lower <= A x <= row_upper.
+
+    ``columns`` and ``rows`` are (name, index) pairs, as the model calls its variables and rules.
+    """
+
+    columns: list[tuple[str, Any]]
+    rows: list[tuple[str, Any]]
+    start: NDArray[np.int32]
+    index: NDArray[np.int32]
+    value: Floats
+    cost: Floats
+    offset: float
+    lower: Floats
+    upper: Floats
+    integer: Bools
+    row_lower: Floats
+    row_upper: Floats
+
+    @staticmethod
+    def of(model: Any) -> StandardForm:
+        """Take a Pyomo model apart, keeping the names of variables and rules."""
+        form = LinearStandardFormCompiler().write(model, mixed_form=True)
+        kind = np.array([row.bound_type for row in form.rows])
+        rhs = np.asarray(form.rhs, dtype=float)
+        matrix = form.A.tocsc()
+        cost = np.asarray(form.c.todense()).ravel().astype(float)
+        lower = np.array([-math.inf if v.lb is None else v.lb for v in form.columns], dtype=float)
+        upper = np.array([math.inf if v.ub is None else v.ub for v in form.columns], dtype=float)
+        return StandardForm(
+            columns=[(v.parent_component().local_name, v.index()) for v in form.columns],
+            rows=[
+                (r.constraint.parent_component().local_name, r.constraint.index())
+                for r in form.rows
+            ],
+            start=matrix.indptr.astype(np.int32),
+            index=matrix.indices.astype(np.int32),
+            value=matrix.data.astype(float),
+            cost=cost,
+            offset=float(np.ravel(form.c_offset)[0]),
+            lower=lower,
+            upper=upper,
+            integer=np.array([not v.is_continuous() for v in form.columns]),
+            row_lower=np.where(kind <= 0, rhs, -math.inf),
+            row_upper=np.where(kind >= 0, rhs, math.inf),
+        )
+
+    def with_fixed(self, which: Bools, values: Floats, *, relax: bool = True) -> StandardForm:
+        """Fix columns at values; with ``relax`` no column is integer any more."""
+        return replace(
+            self,
+            lower=np.where(which, values, self.lower),
+            upper=np.where(which, values, self.upper),
+            integer=np.zeros_like(self.integer) if relax else self.integer,
+        )
+
+    def activity(self, values: Floats) -> Floats:
+        """A x for given column values."""
+        columns = np.repeat(np.arange(len(self.cost)), np.diff(self.start))
+        return np.bincount(
+            self.index, weights=self.value * values[columns], minlength=len(self.row_lower)
+        )
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """How to solve: relative gap (share), time limit (seconds), threads, seed."""
+
+    gap: float = 0.005
+    time_limit: float | None = None
+    threads: int = 2
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a solve stands: seconds, best objective so far (inf: none), bound, relative gap."""
+
+    seconds: float
+    best: float
+    bound: float
+    gap: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a solve returned.
+
+    ``status`` is "optimal", "time limit", "interrupted", "infeasible" or what HiGHS calls it.
+    ``values`` is empty when no solution was found; ``row_dual`` is filled for continuous models.
+    """
+
+    status: str
+    values: Floats
+    objective: float
+    bound: float
+    seconds: float
+    row_dual: Floats = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a solution."""
+        return len(self.values) > 0
+
+    @property
+    def gap(self) -> float:
+        """Relative distance between objective and bound, as a share of the objective."""
+        if not self.found:
+            return math.inf
+        return max(0.0, self.objective - self.bound) / max(1e-9, abs(self.objective))
+
+
+def solver_version() -> str:
+    """The version of HiGHS."""
+    return str(highspy.Highs().version())
+
+
+def solve(
+    form: StandardForm,
+    options: SolveOptions,
+    on_progress: Callable[[Progress], None] | None = None,
+    start: Floats | None = None,
+) -> Outcome:
+    """Minimise a standard form.
+
+    Ctrl-C asks HiGHS to stop and returns the best solution so far, with status "interrupted".
+
+    Args:
+        form: the model.
+        options: gap, time limit, threads, seed.
+        on_progress: called from the solving thread, at most twice a second.
+        start: column values to start from.
+    """
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("threads", options.threads)
+    highs.setOptionValue("random_seed", options.seed)
+    highs.setOptionValue("mip_rel_gap", options.gap)
+    highs.setOptionValue("mip_abs_gap", 1e-6)
+    highs.setOptionValue("mip_feasibility_tolerance", 1e-7)
+    if options.time_limit is not None:
+        highs.setOptionValue("time_limit", float(options.time_limit))
+    if highs.passModel(_as_highs(form)) == highspy.HighsStatus.kError:
+        raise RuntimeError("HiGHS refused the model")
+    if start is not None:
+        point = highspy.HighsSolution()
+        point.col_value = start.tolist()
+        highs.setSolution(point)
+    stop = threading.Event()
+    clock = time.monotonic()
+    is_mip = bool(form.integer.any())
+    _listen(highs, is_mip, stop, on_progress)
+    interrupted = _run(highs, stop)
+    seconds = time.monotonic() - clock
+    return _outcome(highs, form, is_mip, seconds, interrupted)
+
+
+def _as_highs(form: StandardForm) -> Any:
+    lp = highspy.HighsLp()
+    lp.num_col_ = len(form.cost)
+    lp.num_row_ = len(form.row_lower)
+    lp.col_cost_ = form.cost
+    lp.offset_ = form.offset
+    lp.col_lower_ = form.lower
+    lp.col_upper_ = form.upper
+    lp.row_lower_ = form.row_lower
+    lp.row_upper_ = form.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_ = form.start
+    lp.a_matrix_.index_ = form.index
+    lp.a_matrix_.value_ = form.value
+    if form.integer.any():
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[int(i)] for i in form.integer]
+    return lp
+
+
+def _listen(
+    highs: Any,
+    is_mip: bool,
+    stop: threading.Event,
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    def halt(event: Any) -> None:
+        if stop.is_set():
+            event.interrupt()
+
+    last = [-1.0]
+
+    def report(event: Any) -> None:
+        out = event.data_out
+        halt(event)
+        if on_progress is None or out.running_time - last[0] < 0.5:
+            return
+        last[0] = out.running_time
+        on_progress(
+            Progress(out.running_time, out.mip_primal_bound, out.mip_dual_bound, out.mip_gap)
+        )
+
+    if is_mip:
+        highs.cbMipInterrupt += halt
+        highs.cbMipLogging += report
+    highs.cbSimplexInterrupt += halt
+
+
+def _run(highs: Any, stop: threading.Event) -> bool:
+    """Run in a worker thread so that Ctrl-C is heard; True when it was."""
+    worker = threading.Thread(target=highs.run, daemon=True)
+    worker.start()
+    interrupted = False
+    while worker.is_alive():
+        try:
+            worker.join(timeout=0.05)
+        except KeyboardInterrupt:
+            if interrupted:
+                raise
+            interrupted = True
+            stop.set()
+    return interrupted
+
+
+def _outcome(
+    highs: Any, form: StandardForm, is_mip: bool, seconds: float, interrupted: bool
+) -> Outcome:
+    status = highs.getModelStatus()
+    names = {
+        highspy.HighsModelStatus.kOptimal: "optimal",
+        highspy.HighsModelStatus.kTimeLimit: "time limit",
+        highspy.HighsModelStatus.kInterrupt: "interrupted",
+        highspy.HighsModelStatus.kInfeasible: "infeasible",
+        highspy.HighsModelStatus.kUnboundedOrInfeasible: "infeasible",
+    }
+    name = "interrupted" if interrupted else names.get(status, highs.modelStatusToString(status))
+    solution = highs.getSolution()
+    info = highs.getInfo()
+    feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    complete = is_mip or status == highspy.HighsModelStatus.kOptimal
+    values = np.array(solution.col_value) if feasible and complete else np.zeros(0)
+    objective = float(info.objective_function_value) if len(values) else math.inf
+    bound = float(info.mip_dual_bound) if is_mip else objective
+    dual = np.array(solution.row_dual) if not is_mip and len(values) else np.zeros(0)
+    return Outcome(name, values, objective, bound, seconds, dual)
+
+
+def contradictions(
+    form: StandardForm, hard: Sequence[str], options: SolveOptions
+) -> list[tuple[tuple[str, Any], float]]:
+    """Name the rows that cannot all hold: the least violation of the ``hard`` rules.
+
+    Args:
+        form: the model that has no solution.
+        hard: names of the rules that carry no slack of their own; other rows are left out.
+        options: time limit and seed.
+
+    Returns:
+        (row, violation) for each row of ``hard`` that the least-violating point breaks.
+    """
+    keep = np.array([name in hard for name, _ in form.rows])
+    row_number = np.cumsum(keep) - 1
+    column_of = np.repeat(np.arange(len(form.cost)), np.diff(form.start))
+    entries = keep[form.index]
+    count = int(keep.sum())
+    columns = len(form.cost)
+    start = np.zeros(columns + 1, dtype=np.int32)
+    np.cumsum(np.bincount(column_of[entries], minlength=columns), out=start[1:])
+    slack_index = np.concatenate([np.arange(count), np.arange(count)]).astype(np.int32)
+    slack_value = np.concatenate([np.ones(count), -np.ones(count)])
+    scale = np.ones(count)
+    largest = np.zeros(count)
+    np.maximum.at(largest, row_number[form.index[entries]], np.abs(form.value[entries]))
+    scale = np.where(largest > 0, 1.0 / np.maximum(largest, 1e-9), scale)
+    relaxed = StandardForm(
+        columns=form.columns + [("slack", i) for i in range(2 * count)],
+        rows=[row for row, kept in zip(form.rows, keep, strict=True) if kept],
+        start=np.concatenate(
+            [start, start[-1] + 1 + np.arange(2 * count, dtype=np.int32)]
+        ).astype(np.int32),
+        index=np.concatenate([row_number[form.index[entries]], slack_index]).astype(np.int32),
+        value=np.concatenate([form.value[entries], slack_value]),
+        cost=np.concatenate([np.zeros(columns), np.tile(scale, 2)]),
+        offset=0.0,
+        lower=np.concatenate([form.lower, np.zeros(2 * count)]),
+        upper=np.concatenate([form.upper, np.full(2 * count, math.inf)]),
+        integer=np.concatenate([form.integer, np.zeros(2 * count, dtype=bool)]),
+        row_lower=form.row_lower[keep],
+        row_upper=form.row_upper[keep],
+    )
+    outcome = solve(relaxed, replace(options, gap=1e-6))
+    if not outcome.found:
+        return []
+    slack = outcome.values[columns : columns + count] + outcome.values[columns + count :]
+    return [(relaxed.rows[i], float(slack[i])) for i in np.flatnonzero(slack > 1e-6)]
