@@ -29,10 +29,18 @@ from sufficiency.plan import Plan, build_plan, write_run
 from sufficiency.problems import NoPlanError, Problem, Problems, near
 from sufficiency.rules import PlanningModel, Scenario, WhatIf, load_model, load_scenario_file
 from sufficiency.shipped import model_path, scenario_path
-from sufficiency.solving import Outcome, Progress, SolveOptions, StandardForm, solve
-from sufficiency.solving.highs import contradictions, solver_version
+from sufficiency.solving import (
+    Outcome,
+    Progress,
+    SolveOptions,
+    StandardForm,
+    contradictions,
+    search,
+    solve_by_columns,
+    solver_version,
+)
 from sufficiency.tables import MANIFEST, Tables, check_tables, read_tables, write_table
-from sufficiency.vocabulary import STATEMENT, academic_year_label
+from sufficiency.vocabulary import KINDS, STATEMENT, academic_year_label
 
 LIBRARIES = ("sufficiency", "pyomo", "highspy", "pandas", "numpy", "geopandas", "shapely")
 
@@ -63,9 +71,7 @@ class Loaded:
             InputError: when the planning model would make unmet need cheaper than a place.
         """
         tables, problems = self.tables, Problems()
-        provisions = with_new_provisions(
-            tables.provisions, tables.schemes, tables.candidate_sites
-        )
+        provisions = with_new_provisions(tables.provisions, tables.schemes, tables.candidate_sites)
         found = journeys(
             tables.areas,
             provisions[["destination", "kind", "easting", "northing"]],
@@ -135,7 +141,7 @@ class Loaded:
             "balance_from": self.settings.balance_from,
             "fee_factors": [
                 {
-                    **({"provision": provision} if provision else {"kinds": list(kinds)}),
+                    **({"provision": provision} if provision else {"kinds": list(kinds or KINDS)}),
                     "factor": factor,
                     "from_year": since,
                 }
@@ -215,8 +221,12 @@ def _check_scenario(scenario: Scenario, tables: Tables, problems: Problems) -> N
     for scheme, year in scenario.committed.items():
         where = {"file": scenario.file, "column": f"committed.{scheme}"}
         if scheme not in names:
-            problems.error(f"there is no such scheme{near(scheme, names)}",
-                           "use a scheme of the table schemes.", value=scheme, **where)
+            problems.error(
+                f"there is no such scheme{near(scheme, names)}",
+                "use a scheme of the table schemes.",
+                value=scheme,
+                **where,
+            )
             continue
         assert schemes is not None
         earliest = schemes.at[scheme, "earliest_opening"]
@@ -225,18 +235,27 @@ def _check_scenario(scenario: Scenario, tables: Tables, problems: Problems) -> N
             problems.error(
                 "a committed scheme opens before its earliest or after its latest September.",
                 f"commit it within the table's years, from {academic_year_label(int(earliest))}.",
-                value=academic_year_label(year), **where,
+                value=academic_year_label(year),
+                **where,
             )
     provisions = list(tables.provisions["provision"])
     for what_if in scenario.what_ifs:
         if what_if.scheme and what_if.scheme not in names:
-            problems.error(f"there is no such scheme{near(what_if.scheme, names)}",
-                           "use a scheme of the table schemes.", file=scenario.file,
-                           column="what_if.scheme", value=what_if.scheme)
+            problems.error(
+                f"there is no such scheme{near(what_if.scheme, names)}",
+                "use a scheme of the table schemes.",
+                file=scenario.file,
+                column="what_if.scheme",
+                value=what_if.scheme,
+            )
         if what_if.provision and what_if.provision not in provisions:
-            problems.error(f"there is no such provision{near(what_if.provision, provisions)}",
-                           "use a provision of the table provisions.", file=scenario.file,
-                           column="what_if.provision", value=what_if.provision)
+            problems.error(
+                f"there is no such provision{near(what_if.provision, provisions)}",
+                "use a provision of the table provisions.",
+                file=scenario.file,
+                column="what_if.provision",
+                value=what_if.provision,
+            )
 
 
 def _lay_what_ifs_over(scenario: Scenario, tables: Tables, problems: Problems) -> Settings:
@@ -287,7 +306,9 @@ def _delay(
             problems.error(
                 "the delay moves a committed scheme beyond the horizon.",
                 "shorten the delay, or take the scheme out of [committed].",
-                file=scenario.file, column="what_if.years", value=what_if.years,
+                file=scenario.file,
+                column="what_if.years",
+                value=what_if.years,
             )
 
 
@@ -323,9 +344,7 @@ def _project(
 ) -> list[str]:
     """Share out blank tiers, project demand or take the forecast, lay demand what-ifs over it."""
     estimates: list[str] = []
-    tables.children_today, split = projection.split_tiers(
-        tables.children_today, model.tier_shares
-    )
+    tables.children_today, split = projection.split_tiers(tables.children_today, model.tier_shares)
     total = float(tables.children_today["children"].sum())
     if split:
         estimates.append(
@@ -342,8 +361,11 @@ def _project(
         draws = sorted(supplied["draw"].unique())
         if scenario.draw not in draws:
             problems.error(
-                "the forecast has no such draw.", f"use one of {', '.join(map(str, draws[:9]))}.",
-                file=scenario.file, column="projection.draw", value=scenario.draw,
+                "the forecast has no such draw.",
+                f"use one of {', '.join(map(str, draws[:9]))}.",
+                file=scenario.file,
+                column="projection.draw",
+                value=scenario.draw,
             )
             return estimates
         years = set(supplied["academic_year"])
@@ -352,7 +374,8 @@ def _project(
             problems.error(
                 "the forecast does not reach every planned year.",
                 "extend the forecast or shorten the horizon ([scenario] years).",
-                file=tables.file("projected_children"), column="academic_year",
+                file=tables.file("projected_children"),
+                column="academic_year",
                 value=", ".join(academic_year_label(y) for y in missing),
             )
             return estimates
@@ -454,28 +477,21 @@ def optimise(
     form = StandardForm.of(model)
     options = SolveOptions(gap=gap, time_limit=time_limit, threads=threads, seed=seed)
     built = time.monotonic() - clock
-    tell("Placing children without new schemes")
-    continuous = replace(options, time_limit=None)
-    without = _with_schemes_at(question, form, _committed(question), continuous)
-    if without is None:
-        raise _no_plan(question, form, options)
-    if form.integer.any():
-        tell("Searching for the best schemes")
-        start = without.values if not whole_children else None
-        best = solve(form, options, lambda p: tell("Searching for the best schemes", p), start)
-    else:
-        best = without
-    if not best.found:
-        if best.status == "infeasible":
-            raise _no_plan(question, form, options)
+    broken = contradictions(form, SCHEME_RULES, replace(options, time_limit=60.0))
+    if broken:
         raise NoPlanError(
-            f"No plan was found before the search ended ({best.status}).",
-            ["Allow more time with --time-limit, or a wider --gap."],
+            "No plan can obey all rules at once.", contradiction_in_words(question, broken)
         )
+    tell("Searching for the best schemes")
+    best = search(form, options, lambda p: tell("Searching for the best schemes", p))
+    tell("Placing children without new schemes")
+    without = _with_schemes_at(form, _committed(question), options, best.used)
+    if not best.found:
+        best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
     tell("Placing children for the chosen schemes")
-    final = _with_schemes_at(question, form, best.values, continuous, whole_children)
-    values = final.values if final is not None else best.values
-    dual = final.row_dual if final is not None and not whole_children else np.zeros(0)
+    final = _with_schemes_at(form, best.values, options, best.used, whole_children)
+    values = final.values
+    dual = final.row_dual if not whole_children else np.zeros(0)
     localities = dict(
         zip(loaded.tables.areas["area"], loaded.tables.areas["locality"], strict=True)
     )
@@ -507,13 +523,13 @@ def _committed(q: Question) -> dict[tuple[int, int], float]:
 
 
 def _with_schemes_at(
-    q: Question,
     form: StandardForm,
     opens: dict[tuple[int, int], float] | np.ndarray[Any, Any],
     options: SolveOptions,
+    used: np.ndarray[Any, Any],
     whole_children: bool = False,
-) -> Outcome | None:
-    """Place children for given schemes; None when the rules for schemes forbid them."""
+) -> Outcome:
+    """Place children exactly for given schemes: every z by its index, or all column values."""
     is_open = np.array([name == "open" for name, _ in form.columns])
     fixed = is_open | (form.integer if whole_children else False)
     if isinstance(opens, dict):
@@ -522,15 +538,13 @@ def _with_schemes_at(
         )
     else:
         values = np.where(fixed, np.round(opens), 0.0)
-    outcome = solve(form.with_fixed(fixed, values), options)
-    return outcome if outcome.found else None
-
-
-def _no_plan(q: Question, form: StandardForm, options: SolveOptions) -> NoPlanError:
-    """Say which rules contradict each other."""
-    broken = contradictions(form, SCHEME_RULES, replace(options, time_limit=60.0))
-    reasons = contradiction_in_words(q, broken)
-    return NoPlanError("No plan can obey all rules at once.", reasons)
+    begin = used if len(used) else np.ones(len(form.cost), dtype=bool)
+    outcome = solve_by_columns(
+        form.with_fixed(fixed, values), replace(options, gap=1e-7, time_limit=None), begin
+    )
+    if not outcome.found:
+        raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
+    return outcome
 
 
 def _stamp(

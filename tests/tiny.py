@@ -5,15 +5,25 @@ The bare model has no prices but those a test sets, so that a test can be worked
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyomo.environ as pyo
+import pytest
+from pyomo.repn import generate_standard_repn
 
-from sufficiency.pipeline import Loaded, load_scenario
+from sufficiency.pipeline import Loaded, load_scenario, optimise
+from sufficiency.placement.answer import read_answer
+from sufficiency.placement.model import build
+from sufficiency.placement.question import Question
+from sufficiency.plan import Plan
 from sufficiency.problems import Problems
-from sufficiency.rules import PlanningModel, Scenario, load_model
+from sufficiency.rules import PlanningModel, Preference, Scenario, load_model
+from sufficiency.solving import SolveOptions, StandardForm, solve
 from sufficiency.vocabulary import KINDS, NEEDS, TIERS
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -67,6 +77,8 @@ def bare_model(**changes: Any) -> PlanningModel:
 
 
 def _as_data(value: Any) -> Any:
+    if isinstance(value, Preference):
+        value = asdict(value)
     if isinstance(value, dict):
         return {str(k): _as_data(v) for k, v in value.items()}
     return [_as_data(v) for v in value] if isinstance(value, tuple) else value
@@ -160,11 +172,17 @@ def world(
     scenario: dict[str, Any] | None = None,
     **tables: pd.DataFrame,
 ) -> Loaded:
-    """Load a tiny authority; the base year is 2025/26."""
+    """Load a tiny authority; the base year is 2025/26.
+
+    Without ``today`` nobody has a plan yet: one row of no children, for the table must have one.
+    """
+    home = areas("A") if areas_ is None else areas_
+    schools = pd.DataFrame(provisions or [provision("P")])
+    nobody = children((home["area"].iloc[0], "OTH", 1, 20, schools["provision"].iloc[0], 0))
     frames: dict[str, pd.DataFrame] = {
-        "areas": areas("A") if areas_ is None else areas_,
-        "provisions": pd.DataFrame(provisions or [provision("P")]),
-        "children_today": children() if today is None else today,
+        "areas": home,
+        "provisions": schools,
+        "children_today": nobody if today is None else today,
         "projected_children": forecast() if projected is None else projected,
         **tables,
     }
@@ -184,3 +202,132 @@ def world(
         base_year=2025, first_year=2026, years=years, **(scenario or {}),
     )  # fmt: skip
     return load_scenario(asked, model=model or bare_model(), tables=frames)
+
+
+# ------------------------------------------------------------------ rows in plain words
+
+Row = tuple[dict[str, float], float, float]
+"""Coefficients by variable in words, lower and upper bound; constants stand in the bounds."""
+
+
+def variable_names(question: Question) -> dict[tuple[str, Any], str]:
+    """A readable name for every variable, such as ``placed[A y7 2027 > P]``.
+
+    A cohort is its area, year group and year of entry; arcs of settled, staying and released
+    children say so, and where a name would be used twice the next ones are numbered.
+    """
+    q = question
+    base = q.settings.base_year
+    cohort = [
+        f"{c.area} y{c.entry_year_group} {base + c.entry}"
+        for c in q.cohorts.itertuples(index=False)
+    ]
+    provisions = list(q.provisions["provision"])
+    schemes = list(q.schemes["scheme"])
+    names: dict[tuple[str, Any], str] = {("unmet", k): f"[{n}]" for k, n in enumerate(cohort)}
+    for a, arc in enumerate(q.arcs.itertuples(index=False)):
+        role = (" settled" if arc.settled else "") + (" staying" if arc.staying else "")
+        role += " only" if arc.only_staying else ""
+        names["placed", a] = f"[{cohort[arc.cohort]} > {provisions[arc.provision]}{role}]"
+    for i, (p, t) in enumerate(q.place_keys):
+        for name in ("over", "beyond"):
+            names[name, i] = f"[{provisions[p]} {base + t}]"
+        names["short_roll", (p, t)] = f"[{provisions[p]} {base + t}]"
+    for j, (limit, t) in enumerate(q.limit_keys):
+        names["limit_beyond", j] = f"[{q.limits['limit'].iat[limit]} {base + t}]"
+    for s, scheme_name in enumerate(schemes):
+        for t in range(q.years + 1):
+            names["open", (s, t)] = f"[{scheme_name} {base + t}]"
+    sources = sorted({str(b) for b in q.budgets["source"]})
+    for s, scheme_name in enumerate(schemes):
+        for b in sources:
+            for f in range(q.settings.first_year, q.settings.last_year + 1):
+                names["drawn", (s, b, f)] = f"[{scheme_name} {b} {f}]"
+    seen: dict[str, int] = {}
+    for key, label in names.items():
+        full = key[0] + label
+        seen[full] = seen.get(full, 0) + 1
+        names[key] = full if seen[full] == 1 else f"{full} #{seen[full]}"
+    return names
+
+
+def rows(loaded: Loaded, family: str) -> list[Row]:
+    """The rows of one constraint family of the built model, in the order of its index."""
+    question = loaded.question()
+    model = build(question)
+    names = variable_names(question)
+    found: list[Row] = []
+    for constraint in getattr(model, family).values():
+        body = generate_standard_repn(constraint.body, compute_values=True)
+        assert body.is_linear(), constraint.name
+        coefficients: dict[str, float] = {}
+        for value, variable in zip(body.linear_coefs, body.linear_vars, strict=True):
+            key = (variable.parent_component().local_name, variable.index())
+            name = names.get(key, variable.name)
+            coefficients[name] = coefficients.get(name, 0.0) + float(value)
+        constant = float(pyo.value(body.constant))
+        bounds = [
+            sign * math.inf if bound is None else float(pyo.value(bound)) - constant
+            for sign, bound in ((-1, constraint.lower), (1, constraint.upper))
+        ]
+        found.append(({n: c for n, c in coefficients.items() if c}, bounds[0], bounds[1]))
+    return found
+
+
+def row(
+    coefficients: dict[str, float], *, least: float = -math.inf, most: float = math.inf
+) -> Any:
+    """What a row should be, compared with a tolerance for the computer's rounding."""
+    return (pytest.approx(coefficients), pytest.approx(least), pytest.approx(most))
+
+
+def placed(plan: Plan, year: int) -> dict[str, float]:
+    """Children by provision in an academic year."""
+    mine = plan.placements[plan.placements["academic_year"] == year]
+    return {str(p): float(n) for p, n in mine.groupby("provision")["children"].sum().items()}
+
+
+def opened(plan: Plan) -> dict[str, int]:
+    """Opening year of every scheme that opens."""
+    mine = plan.schemes[plan.schemes["opens"] >= 0]
+    return {str(s): int(y) for s, y in zip(mine["scheme"], mine["opens"], strict=True)}
+
+
+def solved(loaded: Loaded, **options: Any) -> Plan:
+    """The proven optimum, which the audit must find right."""
+    plan = optimise(loaded, **{"gap": 0.0, **options})
+    assert plan.stamp["audit"]["passed"], plan.stamp["audit"]["differences"]
+    return plan
+
+
+def objective(plan: Plan) -> float:
+    """Pounds of the solver, present value and priced failures."""
+    return float(plan.stamp["solver"]["objective_pounds"])
+
+
+def travel(*rows_: tuple[str, str, float, float]) -> pd.DataFrame:
+    """Rows (area, destination, minutes, km)."""
+    return pd.DataFrame(list(rows_), columns=["area", "destination", "minutes", "km"])
+
+
+def joining(area: str, first: int, number: float, years: int = 1, group: int = 0) -> list[Any]:
+    """Forecast rows of children who join in a year group and stay for some years, none leaving."""
+    return [
+        (first + i, area, "ASD", 3, group + i, number, 0 if i else number) for i in range(years)
+    ]
+
+
+def optimum(loaded: Loaded) -> tuple[float, dict[str, int]]:
+    """Objective and openings of the proven optimum, without writing up or auditing a plan."""
+    question = loaded.question()
+    form = StandardForm.of(build(question))
+    best = solve(form, SolveOptions(gap=0.0, threads=1))
+    assert best.found, best.status
+    answer = read_answer(question, form.columns, best.values, form.rows, np.zeros(0))
+    base = question.settings.base_year
+    opens = {
+        str(s): base + int(t)
+        for s, t in zip(question.schemes["scheme"], answer.opens, strict=True)
+        if t >= 1
+    }
+    return best.objective, opens

@@ -100,7 +100,7 @@ class Size:
     sites: tuple[Site, ...]
     schemes: tuple[Scheme, ...]
     committed: dict[str, int]
-    what_ifs: dict[str, str] = field(default_factory=dict)
+    what_ifs: dict[str, tuple[str, str]] = field(default_factory=dict)
     lean: dict[str, float] = field(default_factory=dict)
     budget_share: float = 0.6
 
@@ -127,10 +127,8 @@ DEVELOPER = "high needs capital|section 106|borrowing"
 TEMPLATES: Final[dict[str, tuple[str, str, str, int, int]]] = {
     "assessment nursery": ("state_special", "Early years assessment", "any", -4, -1),
     "complex": ("state_special", "Severe and complex learning", COMPLEX, -1, 14),
-    "complex secondary": ("state_special", "Severe and complex learning", COMPLEX, 7, 14),
     "autism": ("state_special", "Autism and communication", AUTISM, 0, 13),
-    "autism secondary": ("state_special", "Autism and communication", AUTISM, 7, 13),
-    "semh": ("state_special", SEMH_NAME, "SEMH|OTH", 2, 11),
+    "semh": ("state_special", SEMH_NAME, "SEMH|ASD|OTH", 2, 11),
     "semh secondary": ("state_special", SEMH_NAME, "SEMH|ASD|SLCN|OTH", 7, 11),
     "learning": ("state_special", "Learning and communication", LEARNING, 0, 11),
     "learning secondary": ("state_special", "Learning and communication", LEARNING, 7, 13),
@@ -156,6 +154,7 @@ TEMPLATES: Final[dict[str, tuple[str, str, str, int, int]]] = {
 """What schools of one sort have in common."""
 
 # ------------------------------------------------------------------ small
+# fmt: off  (one school or scheme a line or two)
 
 SALTMARCH = Size(
     name="small",
@@ -202,27 +201,77 @@ SALTMARCH = Size(
         Site("Ludmarsh Green", (3.2, 9.9), "Small village school with empty classrooms"),
     ),
     schemes=(
-        Scheme("Northgate autism school", "autism", "northgate", 40, 2028, 98,
-               group="autism-school", sources=GRANT, running=60),
-        Scheme("Harbour Road autism school", "autism", "harbour-road", 40, 2028, 101,
-               group="autism-school", sources=GRANT, running=60),
-        Scheme("Northgate second phase", "autism", "northgate-autism-school", 20, 2030, 62),
-        Scheme("Fen Lane SEMH school", "semh", "fen-lane", 30, 2029, 112, group="semh-school",
-               running=55),
-        Scheme("Harbour Road SEMH school", "semh", "harbour-road", 30, 2029, 108,
-               group="semh-school", running=55),
-        Scheme("Saltings School extension", "", "saltings-school", 16, 2027, 46),
-        Scheme("Fenwater Lodge School extension", "", "fenwater-lodge-school", 15, 2027, 52,
-               sources=GROWTH),
-        Scheme("Gullsea Bay School classrooms", "", "gullsea-bay-school", 12, 2028, 38),
+        Scheme(
+            "Northgate autism school",
+            "autism",
+            "northgate",
+            30,
+            2028,
+            92,
+            group="autism-school",
+            sources=GRANT,
+            running=60,
+        ),
+        Scheme(
+            "Harbour Road autism school",
+            "autism",
+            "harbour-road",
+            30,
+            2028,
+            94,
+            group="autism-school",
+            sources=GRANT,
+            running=60,
+        ),
+        Scheme("Northgate second phase", "autism", "northgate-autism-school", 14, 2030, 58),
+        Scheme(
+            "Fen Lane SEMH school",
+            "semh",
+            "fen-lane",
+            24,
+            2029,
+            112,
+            group="semh-school",
+            running=55,
+        ),
+        Scheme(
+            "Harbour Road SEMH school",
+            "semh",
+            "harbour-road",
+            24,
+            2029,
+            108,
+            group="semh-school",
+            running=55,
+        ),
+        Scheme("Saltings School extension", "", "saltings-school", 8, 2027, 46),
+        Scheme(
+            "Fenwater Lodge School extension",
+            "",
+            "fenwater-lodge-school",
+            8,
+            2027,
+            52,
+            sources=GROWTH,
+        ),
+        Scheme("Gullsea Bay School classrooms", "", "gullsea-bay-school", 6, 2028, 38),
         Scheme("Northgate learning base", "learning base", "northgate", 12, 2027, 28),
-        Scheme("Harbour Road language base", "language base", "harbour-road", 10, 2027, 24,
-               sources=DEVELOPER),
-        Scheme("Ludmarsh Green learning base", "learning base primary", "ludmarsh-green", 10,
-               2027, 45),
+        Scheme(
+            "Harbour Road language base",
+            "language base",
+            "harbour-road",
+            10,
+            2027,
+            24,
+            sources=DEVELOPER,
+        ),
+        Scheme(
+            "Ludmarsh Green learning base", "learning base primary", "ludmarsh-green", 10, 2027, 45
+        ),
         Scheme("Northgate Academy SEMH base", "semh base", "fen-lane", 10, 2028, 33),
     ),
     committed={"saltings-school-extension": 2027},
+    lean={"specialist_base": 1.4},
     budget_share=0.62,
 )
 
@@ -299,8 +348,14 @@ WYRECOMBE = Size(
         School("Scarrow Beck School", "over the border", (30.0, 39.0), 10, 1.15),
         School("Harrowmere Bridge College", "specialist college", "Harrowmere", 26, 1.3),
         School("Seascale House College", "specialist college", (10.5, 38.5), 14, 1.4),
-        School("Dale and Fell Residential College", "specialist college", (33.0, -6.0), 12, 5.0,
-               fee=64000),
+        School(
+            "Dale and Fell Residential College",
+            "specialist college",
+            (33.0, -6.0),
+            12,
+            5.0,
+            fee=64000,
+        ),
     ),
     sites=(
         Site("Northgate", "Harrowmere", "Former high school playing field, council owned"),
@@ -314,64 +369,125 @@ WYRECOMBE = Size(
         Site("Larch Avenue", (18.6, 21.0), "Infant school with falling rolls"),
     ),
     schemes=(
-        Scheme("Northgate new school", "autism", "northgate", 120, 2027, 96, sources=MOST,
-               running=180),
-        Scheme("Northgate second phase", "autism", "northgate-new-school", 60, 2030, 68),
-        Scheme("Fellhaven new school", "secondary", "fellhaven-dock-road", 100, 2029, 104,
-               group="broad-secondary", running=170),
-        Scheme("Brindlesham new school", "secondary", "brindlesham-park", 100, 2029, 108,
-               group="broad-secondary", running=170),
-        Scheme("Eldermoor new school", "complex", "eldermoor-camp", 80, 2030, 118, sources=GRANT,
-               running=190),
-        Scheme("Marlsea SEMH school", "semh", "marlsea-golf-lane", 80, 2029, 110,
-               group="semh-school", latest=2032, sources=DEVELOPER, running=160),
-        Scheme("Canal Basin SEMH school", "semh", "canal-basin", 80, 2029, 113,
-               group="semh-school", running=160),
-        Scheme("Canal Basin SEMH second phase", "semh", "canal-basin-semh-school", 40, 2031, 70),
-        Scheme("Orrinbridge satellite", "learning", "orrinbridge-station", 40, 2028, 64,
-               running=70),
-        Scheme("The Beacon School extension", "", "the-beacon-school", 40, 2027, 52),
-        Scheme("Harbour View School extension", "", "harbour-view-school", 30, 2027, 48),
-        Scheme("Brackenfield School extension", "", "brackenfield-school", 36, 2028, 44),
-        Scheme("Priory Lane School classrooms", "", "priory-lane-school", 24, 2027, 36,
-               sources=GROWTH),
-        Scheme("Ravensgill School vocational block", "", "ravensgill-school", 20, 2028, 58),
+        Scheme(
+            "Northgate new school", "autism", "northgate", 120, 2027, 96, sources=MOST, running=180
+        ),
+        Scheme("Northgate second phase", "autism", "northgate-new-school", 40, 2030, 72),
+        Scheme(
+            "Fellhaven new school",
+            "secondary",
+            "fellhaven-dock-road",
+            80,
+            2029,
+            104,
+            group="broad-secondary",
+            running=170,
+        ),
+        Scheme(
+            "Brindlesham new school",
+            "secondary",
+            "brindlesham-park",
+            80,
+            2029,
+            108,
+            group="broad-secondary",
+            running=170,
+        ),
+        Scheme(
+            "Eldermoor new school",
+            "complex",
+            "eldermoor-camp",
+            80,
+            2030,
+            118,
+            sources=GRANT,
+            running=190,
+        ),
+        Scheme(
+            "Marlsea SEMH school",
+            "semh",
+            "marlsea-golf-lane",
+            60,
+            2029,
+            106,
+            group="semh-school",
+            latest=2032,
+            sources=DEVELOPER,
+            running=160,
+        ),
+        Scheme(
+            "Canal Basin SEMH school",
+            "semh",
+            "canal-basin",
+            60,
+            2029,
+            109,
+            group="semh-school",
+            running=160,
+        ),
+        Scheme("Canal Basin SEMH second phase", "semh", "canal-basin-semh-school", 24, 2031, 70),
+        Scheme(
+            "Orrinbridge satellite", "learning", "orrinbridge-station", 30, 2028, 60, running=70
+        ),
+        Scheme("The Beacon School extension", "", "the-beacon-school", 24, 2027, 52),
+        Scheme("Harbour View School extension", "", "harbour-view-school", 16, 2027, 48),
+        Scheme("Brackenfield School extension", "", "brackenfield-school", 24, 2028, 44),
+        Scheme(
+            "Priory Lane School classrooms", "", "priory-lane-school", 16, 2027, 36, sources=GROWTH
+        ),
+        Scheme("Ravensgill School vocational block", "", "ravensgill-school", 12, 2028, 58),
         Scheme("Larch Avenue autism base", "autism base primary", "larch-avenue", 20, 2027, 26),
-        Scheme("Orrinbridge SEMH base primary", "semh base primary", "orrinbridge-station", 16,
-               2027, 31),
+        Scheme(
+            "Orrinbridge SEMH base primary",
+            "semh base primary",
+            "orrinbridge-station",
+            16,
+            2027,
+            31,
+        ),
         Scheme("Northgate secondary autism base", "autism base", "northgate", 20, 2028, 34),
         Scheme("Fellhaven SEMH base", "semh base", "fellhaven-dock-road", 16, 2028, 32),
-        Scheme("Fellhaven Academy base extension", "", "fellhaven-academy-base", 10, 2027, 22,
-               sources=GROWTH),
-        Scheme("Copperwick Mill learning base", "learning base primary", "copperwick-mill", 16,
-               2028, 45),
+        Scheme(
+            "Fellhaven Academy base extension",
+            "",
+            "fellhaven-academy-base",
+            10,
+            2027,
+            22,
+            sources=GROWTH,
+        ),
+        Scheme(
+            "Copperwick Mill hearing base", "hearing base primary", "copperwick-mill", 12, 2028, 45
+        ),
     ),
     committed={"northgate-new-school": 2027},
     what_ifs={
         "northgate-late": (
-            "# What if the Northgate school, already decided, opens a year late?\n"
-            '|[[what_if]]\nchange = "delay"\nscheme = "northgate-new-school"\nyears = 1\n'
+            "# What if the Northgate school, already decided, opens a year late?\n",
+            '[[what_if]]\nchange = "delay"\nscheme = "northgate-new-school"\nyears = 1\n',
         ),
         "semh-demand": (
-            "# What if a fifth more children have social, emotional and mental health needs?\n"
-            '|[[what_if]]\nchange = "demand"\nneeds = ["SEMH"]\nfactor = 1.2\n'
-            'from_year = "2026/27"\n'
+            "# What if a fifth more children have social, emotional and mental health needs?\n",
+            '[[what_if]]\nchange = "demand"\nneeds = ["SEMH"]\nfactor = 1.2\n'
+            'from_year = "2026/27"\n',
         ),
         "dearer-independents": (
-            "# What if independent special schools put their fees up by a tenth?\n"
-            '|[[what_if]]\nchange = "fee"\nkinds = ["independent_special"]\nfactor = 1.1\n'
-            'from_year = "2027/28"\n'
+            "# What if independent special schools put their fees up by a tenth?\n",
+            '[[what_if]]\nchange = "fee"\nkinds = ["independent_special"]\nfactor = 1.1\n'
+            'from_year = "2027/28"\n',
         ),
         "early-intervention": (
             "# What if help in ordinary classrooms avoids a tenth of new plans for speech and\n"
-            "# language, learning and mental health needs?\n"
-            '|[[what_if]]\nchange = "early_intervention"\nneeds = ["SLCN", "MLD", "SEMH"]\n'
-            'factor = 0.9\nfrom_year = "2028/29"\n'
+            "# language, learning and mental health needs?\n",
+            '[[what_if]]\nchange = "early_intervention"\nneeds = ["SLCN", "MLD", "SEMH"]\n'
+            'factor = 0.9\nfrom_year = "2028/29"\n',
         ),
     },
     lean={"specialist_base": 1.25},
+    budget_share=0.56,
 )
 
+# fmt: on
 # ------------------------------------------------------------------ large
 
 _KESTER_TOWNS = (

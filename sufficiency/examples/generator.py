@@ -104,7 +104,7 @@ def write_example(size: str, folder: Path) -> Path:
         "candidate_sites": sites,
         "travel": travel,
     }
-    schemes = _schemes(example, places)
+    schemes = _schemes(example)
     asked: Tables = {
         "schemes": schemes,
         "children_today": children,
@@ -305,22 +305,24 @@ class _Choices:
 def _commission(
     example: Size, places: pd.DataFrame, children: pd.DataFrame, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Commissioned places near today's rolls, and limits inside two schools."""
+    """Commissioned places near today's rolls, and limits inside one school."""
     rolls = children.groupby("provision")["children"].sum()
     rows: list[tuple[str, int, int, int]] = []
     limits: list[tuple[str, str, str, int, int, int]] = []
-    limited = {"post-16": False, "profound needs": False}
-    for place in places[places["easting"].notna()].itertuples():
-        name, kind = str(place.provision), str(place.kind)
+    located = places[places["easting"].notna()]
+    for name, kind, highest, size, room in zip(
+        *(located[c] for c in ("provision", "kind", "highest_year_group", "size", "room")),
+        strict=True,
+    ):
         roll = int(rolls.get(name, 0))
         others, growth = 0, 0
         if kind == "state_special":
             others = int(roll * (0.02 + 0.04 * rng.random()) + 0.5)
             full = 0.93 + 0.11 * rng.random()
             now = int((roll + others) / full + 0.5)
-            if int(place.highest_year_group) < 0:
+            if highest < 0:
                 # An assessment nursery fills up during the year.
-                now = max(now, int(place.size) // 2 + 1)
+                now = max(now, int(size) // 2 + 1)
             growth = int(now * 0.05 + 0.5) if rng.random() < 0.35 else 0
         elif kind == "specialist_base":
             others = 1 if rng.random() < 0.3 else 0
@@ -329,24 +331,18 @@ def _commission(
         elif kind == "alternative_provision":
             now = int(roll / 0.88 + 2)
         else:
-            now = int(roll * float(place.room) + 2.5)
+            now = int(roll * room + 2.5)
         rows.append((name, BASE_YEAR, now, others))
         if growth:
             year = BASE_YEAR + 1 + int(rng.random() * 2)
             rows.append((name, year, now + growth, others))
-        if kind == "state_special" and int(place.highest_year_group) == 14:
+        if kind == "state_special" and highest == 14 and not limits:
+            # The first all-through school has room for three secondary years above Year 11.
             own = children[children["provision"] == name]
-            by_year = own.groupby("year_group")["children"].sum()
-            secondary = float(by_year.reindex(range(7, 12), fill_value=0).mean())
-            if not limited["post-16"]:
-                limited["post-16"] = True
-                limits.append((name, "post-16", "any", 12, 14, int(secondary * 3 + 0.5)))
-            profound = own[own["need"].isin(["PMLD", "MSI"])]["children"].sum()
-            if not limited["profound needs"] and profound >= 4:
-                limited["profound needs"] = True
-                limits.append(
-                    (name, "profound needs", "PMLD|MSI", -1, 14, int(profound * 1.25 + 1))
-                )
+            secondary = own["children"][own["year_group"].between(7, 11)].sum() / 5
+            profound = own["children"][own["need"].isin(["PMLD", "MSI"])].sum()
+            limits.append((name, "post-16", "any", 12, 14, int(secondary * 3 + 0.5)))
+            limits.append((name, "profound needs", "PMLD|MSI", -1, 14, int(profound * 1.25 + 1)))
     columns = ["provision", "academic_year", "places", "other_authority_children"]
     limit_columns = [
         "provision", "limit", "needs", "lowest_year_group", "highest_year_group", "places",
@@ -371,21 +367,16 @@ def _provision_table(
 # ------------------------------------------------------------------ schemes and money
 
 
-def _schemes(example: Size, places: pd.DataFrame) -> pd.DataFrame:
+def _schemes(example: Size) -> pd.DataFrame:
     """The table schemes: an expansion takes kind, needs and year groups of its provision."""
     sites = {slug(site.name) for site in example.sites}
-    known = places.set_index("provision")
     templates = {slug(scheme.name): scheme.template for scheme in example.schemes}
+    made = templates | {slug(school.name): school.template for school in example.schools}
     rows: list[dict[str, object]] = []
     for scheme in example.schemes:
         where = slug(scheme.where)
-        if scheme.template or where in templates:
-            template = scheme.template or templates[where]
-            kind, designation, needs, lowest, highest = TEMPLATES[template]
-        else:
-            found = known.loc[where]
-            kind, designation, needs = found["kind"], found["designation"], found["needs"]
-            lowest, highest = found["lowest_year_group"], found["highest_year_group"]
+        template = scheme.template or made[where]
+        kind, designation, needs, lowest, highest = TEMPLATES[template]
         rows.append(
             {
                 "scheme": slug(scheme.name),
@@ -431,7 +422,7 @@ def _allocations(children: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     kinds = children["provision"].map(places.set_index("provision")["kind"])
     spend = float((kinds.map(RUNNING_COST) * children["children"]).sum())
     rows, pounds = [], 0.9 * spend
-    for index in range(YEARS + 1):
+    for index in range(YEARS):
         rows.append((BASE_YEAR + 1 + index, int(pounds / 1000 + 0.5) * 1000))
         pounds *= 1.03
     return pd.DataFrame(rows, columns=["financial_year", "pounds"])
@@ -487,8 +478,7 @@ seed = {example.seed}
 {committed}"""
     path = folder / "scenario.toml"
     path.write_bytes(text.encode())
-    for name, body in example.what_ifs.items():
-        comment, _, change = body.partition("|")
+    for name, (comment, change) in example.what_ifs.items():
         head = (
             f'{comment}\n[scenario]\nextends = "scenario.toml"\nname = "{example.name}-{name}"\n\n'
         )

@@ -39,7 +39,7 @@ def _spread(rng: np.random.Generator) -> float:
 def whole_numbers(shares: Floats, total: int) -> NDArray[np.int64]:
     """Whole numbers proportional to the shares that add up to the total."""
     exact = shares / shares.sum() * total
-    counts = np.floor(exact).astype(np.int64)
+    counts: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     order = np.argsort(-(exact - counts), kind="stable")
     counts[order[: total - int(counts.sum())]] += 1
     return counts
@@ -208,7 +208,8 @@ def _townness(points: Floats, areas: pd.DataFrame) -> Floats:
     """How built-up the land about each point is: areas within 2 km over 12, at most 1."""
     centres = areas[["easting", "northing"]].to_numpy(dtype=np.float64)
     square = ((points[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
-    return np.minimum((square <= 2000.0**2).sum(axis=1) / 12, 1.0)
+    near: Floats = (square <= 2000.0**2).sum(axis=1) / 12
+    return np.minimum(near, 1.0)
 
 
 # ------------------------------------------------------------------ roads
@@ -221,7 +222,7 @@ def draw_journeys(
 
     A road is 1.2 to 1.5 times the straight line, and goes round what it cannot cross. Built-up
     kilometres are driven at 22 km/h with picking up, the others at 47 km/h, and every journey
-    has 4 more minutes. Journeys of more than 120 minutes are left out.
+    has 4 more minutes. No pair is left out: an estimate of a long one would be too short.
     """
     names = destinations["destination"].to_numpy()
     ends = destinations[["easting", "northing"]].to_numpy(dtype=np.float64)
@@ -245,7 +246,7 @@ def draw_journeys(
     built = areas["townness"].to_numpy()[:, None] + _townness(ends, areas)[None, :]
     town_km = np.minimum(km, 3.5 * built)
     minutes = np.floor(4 + town_km * 60 / 22 + (km - town_km) * 60 / 47 + 0.5).astype(np.int64)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "area": np.repeat(areas["area"].to_numpy(), len(names)),
             "destination": np.tile(names, len(areas)),
@@ -253,7 +254,6 @@ def draw_journeys(
             "km": np.floor(km.ravel() * 10 + 0.5) / 10,
         }
     )
-    return frame[frame["minutes"] <= 120].reset_index(drop=True)
 
 
 def _distance(a: Floats, b: Floats) -> Floats:

@@ -136,10 +136,8 @@ children in mainstream needs more than tier 1: today's shortage of bases and spe
 
 def tier_chances(need: str, kind: str) -> NDArray[np.float64]:
     """The chances of tiers 1 to 4 for a child of that need placed in that kind of provision."""
-    total = sum(PLANS_BY_NEED.values())
-    average = sum(
-        np.array(TIERS_BY_NEED[code]) * plans / total for code, plans in PLANS_BY_NEED.items()
-    )
+    plans = np.array(list(PLANS_BY_NEED.values()), dtype=np.float64)
+    average = plans @ np.array([TIERS_BY_NEED[code] for code in PLANS_BY_NEED]) / plans.sum()
     chances = np.array(TIERS_BY_KIND[kind]) * np.array(TIERS_BY_NEED[need]) / average
     return np.asarray(chances / chances.sum(), dtype=np.float64)
 
@@ -151,7 +149,7 @@ def _with_down_syndrome(shares: tuple[float, ...]) -> NDArray[np.float64]:
         moved = found[NEED_ORDER.index(code)] * part
         found[NEED_ORDER.index(code)] -= moved
         found[-1] += moved
-    return found / found.sum()
+    return np.asarray(found / found.sum(), dtype=np.float64)
 
 
 def plans_by_kind_need_age(lean: dict[str, float]) -> NDArray[np.float64]:

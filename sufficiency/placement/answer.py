@@ -24,7 +24,7 @@ class Answer:
         opens: column in which each scheme opens, or -1.
         over, beyond: children above places by (provision, year) of ``place_keys``.
         limit_beyond: children above an inner limit by ``limit_keys``.
-        moved, displaced: children who could not stay on, by ``stay_on`` row and sector group.
+        displaced: children below the share that stays in a kind, by sector group.
         short_roll: places missing from a viable roll by (provision, column).
         out_of_balance: pounds above the allocation by financial year.
         drawn: pounds by (scheme, source, financial year).
@@ -37,7 +37,6 @@ class Answer:
     over: Floats
     beyond: Floats
     limit_beyond: Floats
-    moved: Floats
     displaced: Floats
     short_roll: dict[tuple[int, int], float]
     out_of_balance: dict[int, float]
@@ -59,7 +58,6 @@ def read_answer(
         "over": np.zeros(len(q.place_keys)),
         "beyond": np.zeros(len(q.place_keys)),
         "limit_beyond": np.zeros(len(q.limit_keys)),
-        "moved": np.zeros(len(q.stay_on)),
         "displaced": np.zeros(len(q.sector_keys)),
     }
     opens = np.full(len(q.schemes), -1, dtype=np.int64)

@@ -68,7 +68,9 @@ def scheme_value(q: Question) -> dict[tuple[int, int], float]:
             add(s, t, weights["capital"] * q.discount_financial(year) * pounds)
         life = float(model.for_kind("building_life_years", kind, 60.0))
         capital = float(q.schemes["capital"].iat[s])
-        price = float(model.for_kind("price_of_new_place", kind)) * float(q.schemes["places"].iat[s])
+        price = float(model.for_kind("price_of_new_place", kind)) * float(
+            q.schemes["places"].iat[s]
+        )
         for t in q.scheme_columns(s):
             opening = q.settings.base_year + t
             left = max(0.0, 1.0 - (end - opening) / life)
@@ -110,7 +112,7 @@ def present_value(m: Any) -> Any:
 
     $$\min \sum_{a} V_a x_a + \sum_{s,t} W_{s,t} z_{s,t} + \sum_k U_k u_k
       + \sum_{p,t}\delta_t (\pi^o o_{pt} + \pi^w w_{pt}) + \sum_{\ell,t}\delta_t\pi^w w_{\ell t}
-      + \pi^v\Big(\sum \delta_{t} v_{k'p} + \sum \delta_t v_g\Big)
+      + \pi^v\sum_g \delta_{t(g)} v_g
       + \sum_{p,t}\delta_t\pi^h h_{pt} + \pi^d \sum_f d(f)\, d_f + V_0$$
 
     \(V_a\) is the present value of a whole stay: top-up or fee, charge per child, transport, and
@@ -134,9 +136,6 @@ def present_value(m: Any) -> Any:
         )
     for j, (_, t) in enumerate(q.limit_keys):
         total += float(discount[t]) * model.price_beyond_limit * m.limit_beyond[j]
-    for i in m.moved:
-        t = int(q.arcs["entry"].iat[int(q.stay_on["arc"].iat[i])])
-        total += float(discount[t]) * model.price_of_move * m.moved[i]
     for g in m.displaced:
         t = int(q.sector_keys["entry"].iat[g])
         total += float(discount[t]) * model.price_of_move * m.displaced[g]

@@ -51,7 +51,7 @@ def every_child_placed_index(q: Question) -> list[int]:
 def every_child_placed(m: Model, k: int) -> Any:
     r"""Every child of a cohort is placed, or counted as unmet; nobody is dropped.
 
-    $$\sum_{p:(k,p)\in A} x_{kp} + u_k = n_k + \sum_{(j,q)\to k} r_{j,t(k)}\,x_{jq}
+    $$\sum_{p:(k,p)\in A} (x_{kp} + x^{\mathrm{stay}}_{kp}) + u_k = n_k + \sum_{(j,q)\to k} r_{j,t(k)}\,x_{jq}
       \qquad \forall k \text{ not settled}$$
 
     The last sum counts children who re-enter in the middle of a phase, because the age range of
@@ -81,41 +81,43 @@ def settled_children_stay(m: Model, a: int) -> Any:
 
 
 def stay_on_in_all_through_index(q: Question) -> list[int]:
-    """Rights to stay on: arcs of a transfer cohort to a provision that spans the transition."""
-    return [int(i) for i in np.flatnonzero(q.stay_on["share"].to_numpy() > 0)]
+    """Rights to stay on: staying arcs of a transfer cohort in a provision that spans it."""
+    return list(range(len(q.stay_on)))
 
 
 def stay_on_in_all_through(m: Model, i: int) -> Any:
     r"""Who is in a school that spans the next phase keeps the place there.
 
-    $$x_{k'p} + v_{k'p} \ge \sigma_{\kappa(p)} \sum_{(k,p)\to k'} r_{k,t(k')}\,x_{kp}$$
+    $$x^{\mathrm{stay}}_{k'p} = \sigma_{\kappa(p)} \sum_{(k,p)\to k'} r_{k,t(k')}\,x_{kp}$$
 
-    \(\sigma\) is stay_on_share of the kind; \(v\) counts children who could not stay, at
-    price_of_move, so that a plan is never infeasible for want of places. Phase transfer depends on
-    the school's age range, not on age alone.
+    \(\sigma\) is stay_on_share of the kind; the others are free to choose, the same provision
+    included, so that \(x_{k'p} + x^{\mathrm{stay}}_{k'p}\) is at least this share. Phase transfer
+    depends on the school's age range, not on age alone. Places that are short are priced as
+    over-capacity, never taken from a child.
     """
     q = m.question
     share = float(q.stay_on["share"].iat[i])
     before, present = q.stay_on_rows.row(i)
     there = linear(m.placed, before.tolist(), (share * present).tolist())
-    return m.placed[int(q.stay_on["arc"].iat[i])] + m.moved[i] - there >= 0.0
+    return m.placed[int(q.stay_on["arc"].iat[i])] - there == 0.0
 
 
 def only_those_already_there_index(q: Question) -> list[int]:
-    """Arcs that are open to nobody but the children already in the provision."""
-    return [int(i) for i in np.flatnonzero(q.stay_on["only"].to_numpy())]
+    """Arcs that are open to nobody but released children of the provision."""
+    return list(range(len(q.only)))
 
 
 def only_those_already_there(m: Model, i: int) -> Any:
-    r"""A provision that does not suit a cohort is open to those of it who are there already.
+    r"""Children whom a scenario releases may choose the provision they are in, even if it would
+    not admit them anew.
 
     $$x_{k'p} \le \sum_{(k,p)\to k'} r_{k,t(k')}\,x_{kp}
-      \qquad \forall (k',p) \text{ admissible only by staying on}$$
+      \qquad \forall (k',p) \text{ admissible only to who is there}$$
     """
     q = m.question
-    before, present = q.stay_on_rows.row(i)
+    before, present = q.only_rows.row(i)
     there = linear(m.placed, before.tolist(), present.tolist())
-    return m.placed[int(q.stay_on["arc"].iat[i])] - there <= 0.0
+    return m.placed[int(q.only["arc"].iat[i])] - there <= 0.0
 
 
 def stay_in_sector_index(q: Question) -> list[int]:
@@ -126,7 +128,7 @@ def stay_in_sector_index(q: Question) -> list[int]:
 def stay_in_sector(m: Model, g: int) -> Any:
     r"""A share of the children of a kind stays in that kind at a transition point.
 
-    $$\sum_{k'\in g}\sum_{p:\kappa(p)=\kappa} x_{k'p} + v_g \ge
+    $$\sum_{k'\in g}\sum_{p:\kappa(p)=\kappa} (x_{k'p} + x^{\mathrm{stay}}_{k'p}) + v_g \ge
       \rho_\kappa \sum_{k'\in g}\sum_{(j,q)\to k',\,\kappa(q)=\kappa} r_{j,t(k')}\,x_{jq}$$
 
     \(1-\rho\) is the share that may return to local provision; \(v_g\) is priced as a move.
@@ -144,18 +146,12 @@ def _free_children(m: Model, g: int) -> tuple[Any, float]:
     q = m.question
     members = q.preference_members[g].tolist()
     constant = float(q.cohorts["children"].to_numpy()[members].sum())
-    bound, share = q.preference_bound.row(g)
-    expression = -linear(m.placed, bound.tolist(), share.tolist())
+    expression = -_arcs(m, q.preference_staying, g)
     for k in members:
         inflow, present = q.inflow_rows.row(k)
         if len(inflow):
             expression += linear(m.placed, inflow.tolist(), present.tolist())
     return expression, constant
-
-
-def _chosen(m: Model, g: int) -> Any:
-    q = m.question
-    return _arcs(m, q.preference_placed, g) - _arcs(m, q.preference_bound_placed, g)
 
 
 def preference_floor_index(q: Question) -> list[int]:
@@ -166,11 +162,12 @@ def preference_floor_index(q: Question) -> list[int]:
 def preference_floor(m: Model, g: int) -> Any:
     r"""At least a share of the children who are free to choose is placed in some kinds.
 
-    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} - b^{P}_g \ge f_g\,
-      \Big(\sum_{k\in g} n_k - b_g - \sum_{k\in g} u_k\Big)$$
+    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \ge f_g\,
+      \Big(\sum_{k\in g} n_k - \sum_{k\in g}\sum_p x^{\mathrm{stay}}_{kp}
+      - \sum_{k\in g} u_k\Big)$$
 
-    \(b_g\) are the children bound by the right to stay on (\(b^P_g\) those of them in \(P_g\));
-    unmet children leave the base. With whole children the floor may be missed by less than one.
+    Children who stay on are not asked again, and unmet children leave the base; \(n_k\) includes
+    those who re-enter. With whole children the floor may be missed by less than one.
     Source: preference is not abolished by building a place (CFA 2014 s.38-40).
     """
     q = m.question
@@ -179,7 +176,7 @@ def preference_floor(m: Model, g: int) -> Any:
     members = q.preference_members[g].tolist()
     unmet = linear(m.unmet, members, [1.0] * len(members))
     allowance = 1.0 if q.settings.whole_children else 0.0
-    return _chosen(m, g) - share * (free - unmet) >= share * constant - allowance
+    return _arcs(m, q.preference_placed, g) - share * (free - unmet) >= share * constant - allowance
 
 
 def preference_ceiling_index(q: Question) -> list[int]:
@@ -190,14 +187,14 @@ def preference_ceiling_index(q: Question) -> list[int]:
 def preference_ceiling(m: Model, g: int) -> Any:
     r"""At most a share of the children who are free to choose is placed in some kinds.
 
-    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} - b^{P}_g \le c_g\,
-      \Big(\sum_{k\in g} n_k - b_g\Big)$$
+    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \le c_g\,
+      \Big(\sum_{k\in g} n_k - \sum_{k\in g}\sum_p x^{\mathrm{stay}}_{kp}\Big)$$
     """
     q = m.question
     share = float(q.preference_keys["share"].iat[g])
     free, constant = _free_children(m, g)
     allowance = 1.0 if q.settings.whole_children else 0.0
-    return _chosen(m, g) - share * free <= share * constant + allowance
+    return _arcs(m, q.preference_placed, g) - share * free <= share * constant + allowance
 
 
 # ------------------------------------------------------------------ places

@@ -53,21 +53,28 @@ def build(question: Question) -> Any:
     m.sources_of = lambda s: sorted(set(q.funding_sources[s] or sources) & sources)
     years = range(q.settings.first_year, q.settings.last_year + 1)
 
-    m.placed = pyo.Var(range(len(q.arcs)), domain=pyo.NonNegativeReals)
-    m.unmet = pyo.Var(f.every_child_placed_index(q), domain=pyo.NonNegativeReals)
+    # Finite bounds, all implied by the rows, let any prices give a valid bound on the objective.
+    most = q.cohorts["most"].to_numpy(float)
+    largest = most[q.arcs["cohort"].to_numpy(int)]
+    everybody = float(q.diagonals.children.sum(axis=0).max())
+    m.placed = pyo.Var(range(len(q.arcs)), bounds=lambda m, a: (0.0, float(largest[a])))
+    m.unmet = pyo.Var(f.every_child_placed_index(q), bounds=lambda m, k: (0.0, float(most[k])))
     m.open = pyo.Var(
         [(s, t) for s in range(len(q.schemes)) for t in q.scheme_columns(s)], domain=pyo.Binary
     )
-    m.over = pyo.Var(f.places_index(q), domain=pyo.NonNegativeReals)
-    m.beyond = pyo.Var(f.places_index(q), domain=pyo.NonNegativeReals)
-    m.limit_beyond = pyo.Var(f.place_limits_index(q), domain=pyo.NonNegativeReals)
-    m.moved = pyo.Var(f.stay_on_in_all_through_index(q), domain=pyo.NonNegativeReals)
-    m.displaced = pyo.Var(f.stay_in_sector_index(q), domain=pyo.NonNegativeReals)
-    m.short_roll = pyo.Var(f.viable_roll_index(q), domain=pyo.NonNegativeReals)
+    m.over = pyo.Var(f.places_index(q), bounds=(0.0, everybody))
+    m.beyond = pyo.Var(f.places_index(q), bounds=(0.0, everybody))
+    m.limit_beyond = pyo.Var(f.place_limits_index(q), bounds=(0.0, everybody))
+    m.displaced = pyo.Var(f.stay_in_sector_index(q), bounds=(0.0, everybody))
+    m.short_roll = pyo.Var(
+        f.viable_roll_index(q), bounds=(0.0, float(q.schemes["places"].sum()))
+    )
     m.out_of_balance = pyo.Var(f.in_year_balance_index(q), domain=pyo.NonNegativeReals)
     m.drawn = pyo.Var(
-        [(s, b, y) for s, y in f.capital_drawn_index(q) for b in m.sources_of(s)] if sources else [],
-        domain=pyo.NonNegativeReals,
+        [(s, b, y) for s, y in f.capital_drawn_index(q) for b in m.sources_of(s)]
+        if sources
+        else [],
+        bounds=lambda m, s, b, y: (0.0, float(q.schemes["capital"].iat[s])),
     )
     if q.settings.whole_children:
         for a in whole_arcs(q):

@@ -94,7 +94,8 @@ class Question:
     children (not re-entering), can_re_enter, most (upper bound on its size), beyond_limit.
     ``arcs``: cohort, provision, entry, end (first column not there), minutes, km, charge (fees or
     top-up, pounds per child per year), is_fee, per_child, transport, priced (pounds per child per
-    year that are not money), scheme (that creates the provision, or -1), settled, only_staying.
+    year that are not money), scheme (that creates the provision, or -1), settled, staying (on in a
+    provision that spans the transition), only_staying (open only to who is there: a release).
     ``provisions``: provision, name, kind, lowest_year_group, highest_year_group, opens, closes
     (columns), inside, limited, scheme (that creates it, or -1).
     ``schemes``: scheme, name, kind, provision (index), places, capital, earliest, latest
@@ -130,14 +131,15 @@ class Question:
     limit_keys: list[tuple[int, int]]
     stay_on: pd.DataFrame
     stay_on_rows: Rows
+    only: pd.DataFrame
+    only_rows: Rows
     sector_keys: pd.DataFrame
     sector_placed: Rows
     sector_before: Rows
     preference_keys: pd.DataFrame
     preference_placed: Rows
-    preference_bound_placed: Rows
     preference_members: list[Ints]
-    preference_bound: Rows
+    preference_staying: Rows
     discount: Floats
     arc_value: Floats
 
@@ -198,7 +200,16 @@ def prepare(
     are the areas. Children whom nothing suits are named as warnings in ``problems``.
     """
     supply = _supply(model, settings, provisions, commissioned_places, schemes)
-    demand = _Arcs(model, settings, areas, supply, children_today, diagonals, journeys)
+    demand = _Arcs(
+        model,
+        settings,
+        areas,
+        supply,
+        children_today,
+        diagonals,
+        journeys,
+        place_limits["provision"],
+    )
     demand.build(problems)
     cohorts, arcs, presence = demand.cohorts(), demand.arcs(), demand.presence
     years = settings.years
@@ -235,8 +246,9 @@ def prepare(
     )
     scheme_frame = supply.schemes
     stay_on, stay_on_rows = demand.stay_on()
+    only, only_rows = demand.only()
     sector = _sectors(model, cohorts, arcs, supply, demand)
-    preference = _preferences(model, cohorts, arcs, supply, stay_on, stay_on_rows)
+    preference = _preferences(model, cohorts, arcs, supply)
     return Question(
         model=model,
         settings=settings,
@@ -271,14 +283,15 @@ def prepare(
         limit_keys=limit_keys,
         stay_on=stay_on,
         stay_on_rows=stay_on_rows,
+        only=only,
+        only_rows=only_rows,
         sector_keys=sector[0],
         sector_placed=sector[1],
         sector_before=sector[2],
         preference_keys=preference[0],
         preference_placed=preference[1],
-        preference_bound_placed=preference[2],
-        preference_members=preference[3],
-        preference_bound=preference[4],
+        preference_members=preference[2],
+        preference_staying=preference[3],
         discount=discount,
         arc_value=arc_value,
     )
@@ -435,7 +448,9 @@ def _supply(
         np.array(given or model.for_kind("fill_profile", kind, (1.0,)), dtype=float)
         for given, kind in zip(schemes["fill"], schemes["kind"], strict=True)
     ]
-    profile = [np.array(g or model.capital_profile, dtype=float) for g in schemes["capital_profile"]]
+    profile = [
+        np.array(g or model.capital_profile, dtype=float) for g in schemes["capital_profile"]
+    ]
     exclusive = [
         (str(name), [scheme_of[s] for s in rows["scheme"]])
         for name, rows in schemes[schemes["exclusive_group"] != ""].groupby("exclusive_group")
@@ -509,6 +524,7 @@ class _Arcs:
         children_today: pd.DataFrame,
         diagonals: Diagonals,
         journeys: Journeys,
+        limited_inside: pd.Series,
     ) -> None:
         self.model, self.settings, self.supply = model, settings, supply
         self.diagonals = diagonals
@@ -528,11 +544,13 @@ class _Arcs:
         self.closes = frame["closes"].to_numpy(int)
         self.is_new = (frame["scheme"] >= 0).to_numpy()
         self.stay_on_share = np.array([model.for_kind("stay_on_share", k) for k in frame["kind"]])
+        self.limited_inside = np.flatnonzero(frame["provision"].isin(limited_inside).to_numpy())
         self.today = children_today
         self._cohorts: list[pd.DataFrame] = []
         self._arcs: list[pd.DataFrame] = []
         self._inflow: list[tuple[Ints, Ints, Floats]] = []
         self._stay_on: list[pd.DataFrame] = []
+        self._only: list[pd.DataFrame] = []
         self._count = 0
         self._arc_count = 0
         self.presence = np.zeros((0, settings.years + 1))
@@ -561,25 +579,29 @@ class _Arcs:
         return _rows(self._count, row, arc, share)
 
     def stay_on(self) -> tuple[pd.DataFrame, Rows]:
-        """Rights to stay on: one row an arc (arc, share, only_staying) and who was there before."""
+        """Rights to stay on: one row a staying arc (arc, share) and who was there before."""
+        return self._there_before(self._stay_on)
+
+    def only(self) -> tuple[pd.DataFrame, Rows]:
+        """Arcs open only to released children who were there: (arc, share) and who they were."""
+        return self._there_before(self._only)
+
+    def _there_before(self, parts: list[pd.DataFrame]) -> tuple[pd.DataFrame, Rows]:
         pairs = (
-            pd.concat(self._stay_on, ignore_index=True)
-            if self._stay_on
-            else pd.DataFrame({"arc": [], "before": [], "present": [], "share": [], "only": []})
+            pd.concat(parts, ignore_index=True)
+            if parts
+            else pd.DataFrame({"arc": [], "before": [], "present": [], "share": []})
         )
         arcs = np.unique(pairs["arc"].to_numpy(dtype=np.int64))
         row = np.searchsorted(arcs, pairs["arc"].to_numpy(dtype=np.int64))
         first = ~pd.Series(row).duplicated().to_numpy()
-        ordered = pairs[first].sort_values("arc")
-        frame = pd.DataFrame(
-            {
-                "arc": arcs,
-                "share": ordered["share"].to_numpy(float),
-                "only": ordered["only"].to_numpy(bool),
-            }
-        )
+        share = pairs[first].sort_values("arc")["share"].to_numpy(float)
+        frame = pd.DataFrame({"arc": arcs, "share": share})
         return frame, _rows(
-            len(arcs), row, pairs["before"].to_numpy(dtype=np.int64), pairs["present"].to_numpy(float)
+            len(arcs),
+            row,
+            pairs["before"].to_numpy(dtype=np.int64),
+            pairs["present"].to_numpy(float),
         )
 
     # -- building
@@ -760,12 +782,11 @@ class _Arcs:
         rights: pd.DataFrame,
         mid: pd.DataFrame,
     ) -> None:
-        """Add the arcs of a September: suitable ones, and those that only who is there may use."""
+        """Add the arcs of a September: free choices, staying on, and who was released."""
         row, provision, beyond = pairs
+        width = len(self.supply.frame)
         position = np.full(len(self.diagonals.keys), -1, dtype=np.int64)
         position[chosen] = np.arange(len(chosen))
-        known = set((row * len(self.supply.frame) + provision).tolist())
-        width = len(self.supply.frame)
 
         def spans(frame: pd.DataFrame) -> pd.DataFrame:
             at = frame["provision"].to_numpy(int)
@@ -776,45 +797,112 @@ class _Arcs:
                 & (self.highest[at] >= year_group)
                 & (self.closes[at] > t)
             )
-            return frame.assign(position=here)[good]
+            return frame.assign(code=here * width + at)[good]
 
+        useful = ~self._dominated(t, chosen, group, row, provision, beyond)
+        row, provision, beyond = row[useful], provision[useful], beyond[useful]
         staying = spans(rights)
         staying = staying[self.stay_on_share[staying["provision"].to_numpy(int)] > 0]
-        released = spans(mid[mid["released"]]) if len(mid) else staying.iloc[:0]
-        wanted = pd.concat([staying, released], ignore_index=True)
-        code = wanted["position"].to_numpy(int) * width + wanted["provision"].to_numpy(int)
-        extra = np.array(sorted(set(code.tolist()) - known), dtype=np.int64)
-        row = np.concatenate([row, extra // width])
-        provision = np.concatenate([provision, extra % width])
-        only = np.concatenate([np.zeros(len(beyond), dtype=bool), np.ones(len(extra), dtype=bool)])
-        beyond = np.concatenate([beyond, np.zeros(len(extra), dtype=bool)])
-        order = np.lexsort((provision, row))
-        row, provision, only, beyond = row[order], provision[order], only[order], beyond[order]
+        released = spans(mid[mid["released"]])
+        on = np.unique(staying["code"].to_numpy(np.int64))
+        free = row * width + provision
+        only = np.setdiff1d(released["code"].to_numpy(np.int64), free)
+        code = np.concatenate([free, on, only])
+        role = np.repeat([0, 1, 2], [len(free), len(on), len(only)])
+        beyond = np.concatenate([beyond, np.zeros(len(on) + len(only), dtype=bool)])
+        order = np.lexsort((role, code))
+        code, role, beyond = code[order], role[order], beyond[order]
+        row, provision = code // width, code % width
         phase_end = np.minimum(self._next_transition(group) - group + t, self.settings.years + 1)
         end = np.minimum.reduce(
             [phase_end[row], t + self.highest[provision] - group[row] + 1, self.closes[provision]]
         )
         first = self._arc_count
         self._add_arcs(
-            cohort[row], chosen[row], provision, t, end, settled=False, only=only, beyond=beyond
-        )
-        if len(wanted):
-            arc_at = dict(zip((row * width + provision).tolist(), range(first, first + len(row)),
-                              strict=True))  # fmt: skip
-            arcs = np.array([arc_at[c] for c in code.tolist()], dtype=np.int64)
-            is_release = np.arange(len(wanted)) >= len(staying)
-            share = self.stay_on_share[wanted["provision"].to_numpy(int)]
-            self._stay_on.append(
+            cohort[row], chosen[row], provision, t, end, settled=False, staying=role == 1,
+            only=role == 2, beyond=beyond,
+        )  # fmt: skip
+        for kind, before, into in ((1, staying, self._stay_on), (2, released, self._only)):
+            mine = np.flatnonzero(role == kind)
+            before = before[np.isin(before["code"].to_numpy(np.int64), code[mine])]
+            if not len(before):
+                continue
+            at = mine[np.searchsorted(code[mine], before["code"].to_numpy(np.int64))]
+            share = self.stay_on_share[before["provision"].to_numpy(int)] if kind == 1 else 1.0
+            into.append(
                 pd.DataFrame(
                     {
-                        "arc": arcs,
-                        "before": wanted["arc"].to_numpy(np.int64),
-                        "present": wanted["present"].to_numpy(float),
-                        "share": np.where(is_release, 0.0, share),
-                        "only": only[arcs - first],
+                        "arc": first + at,
+                        "before": before["arc"].to_numpy(np.int64),
+                        "present": before["present"].to_numpy(float),
+                        "share": share,
                     }
                 )
             )
+
+    def _dominated(
+        self,
+        t: int,
+        chosen: Ints,
+        group: Ints,
+        row: Ints,
+        provision: Ints,
+        beyond: Bools,
+    ) -> Bools:
+        """Arcs that no best plan needs: dearer every year than a place that is never full.
+
+        An arc is dropped when the same cohort can go, for its whole phase, to a provision without
+        a limit on places whose yearly cost is lower, and choosing between them touches no other
+        rule: no preference floor or ceiling, no stay in the sector, no right to stay on, no viable
+        roll. Where in-year balance is asked for, what a place takes from the grant counts apart from
+        what it costs, and nothing is dropped. An arc that ends in mid-phase is dropped only when what it costs more until then
+        exceeds all that the rest of the phase could cost: what follows is taken to be free.
+        """
+        if self.settings.balance_from is not None:
+            return np.zeros(len(row), dtype=bool)
+        model, frame = self.model, self.supply.frame
+        kinds = frame["kind"].to_numpy()
+        diagonal = chosen[row]
+        area = self.area_of[diagonal]
+        minutes, km = self.minutes[area, provision], self.km[area, provision]
+        price = self._prices(diagonal, provision, group[row], minutes, km)
+        factor = self.supply.fee_factor[provision, t:]
+        weights = model.ledger_weights
+        fixed = (
+            weights["dsg"] * price["per_child"]
+            + weights["general_fund"] * price["transport"]
+            + price["priced"]
+        )
+        charge = weights["dsg"] * price["charge"]
+        least = fixed + charge * factor.min(axis=1)
+        most = fixed + charge * factor.max(axis=1)
+        phase_end = np.minimum(self._next_transition(group) - group + t, self.settings.years + 1)
+        end = np.minimum.reduce(
+            [phase_end[row], t + self.highest[provision] - group[row] + 1, self.closes[provision]]
+        )
+        names = self._phase_names(group)[row]
+        tier = self.tier_of[diagonal]
+        in_rule = np.zeros(len(row), dtype=bool)
+        for rule in model.preference:
+            in_rule |= (
+                np.isin(kinds[provision], rule.kinds)
+                & np.isin(tier, rule.tiers)
+                & np.isin(names, np.array(rule.phases, dtype=object))
+            )
+        sectors = [k for k, share in model.stay_in_sector_share.items() if share > 0]
+        spans = (self.stay_on_share[provision] > 0) & (
+            self.highest[provision] >= self._next_transition(group)[row]
+        )
+        plain = ~in_rule & ~spans & ~np.isin(kinds[provision], sectors)
+        unlimited = plain & ~np.isfinite(self.supply.places).any(axis=1)[provision]
+        unlimited &= ~np.isin(provision, self.limited_inside) & (end == phase_end[row]) & ~beyond
+        cheapest = np.full(len(chosen), np.inf)
+        np.minimum.at(cheapest, row[unlimited], most[unlimited])
+        best = cheapest[row]
+        now, later = end - t, phase_end[row] - end
+        with np.errstate(invalid="ignore"):
+            dear = now * (least - best) >= later * best
+        return np.asarray(dear & plain & ~unlimited & ~self.is_new[provision])
 
     def _add_cohorts(
         self, diagonal: Ints, t: int, origin: NDArray[Any], children: Floats, most: Floats
@@ -848,6 +936,7 @@ class _Arcs:
         end: Ints,
         *,
         settled: bool,
+        staying: Bools | None = None,
         only: Bools | None = None,
         beyond: Bools | None = None,
     ) -> None:
@@ -867,6 +956,7 @@ class _Arcs:
                     **self._prices(diagonal, provision, group, minutes, km),
                     "scheme": self.supply.frame["scheme"].to_numpy(int)[provision],
                     "settled": settled,
+                    "staying": np.zeros(count, dtype=bool) if staying is None else staying,
                     "only_staying": np.zeros(count, dtype=bool) if only is None else only,
                     "beyond_limit": np.zeros(count, dtype=bool) if beyond is None else beyond,
                 }
@@ -1053,98 +1143,52 @@ def _sectors(
 
 
 def _preferences(
-    model: PlanningModel,
-    cohorts: pd.DataFrame,
-    arcs: pd.DataFrame,
-    supply: _Supply,
-    stay_on: pd.DataFrame,
-    stay_on_rows: Rows,
-) -> tuple[pd.DataFrame, Rows, Rows, list[Ints], Rows]:
+    model: PlanningModel, cohorts: pd.DataFrame, arcs: pd.DataFrame, supply: _Supply
+) -> tuple[pd.DataFrame, Rows, list[Ints], Rows]:
     """Groups for preference floors and ceilings: (rule, need, tier, phase, entry).
 
-    Returns the keys (with floor and ceiling), arcs placed in the kinds, what of them is bound by
-    the right to stay on, the member cohorts, and all that is bound by that right.
+    Returns the keys (with side and share), the arcs by which free children are placed in the
+    kinds, the member cohorts, and the arcs of members who stay on and so are not free.
     """
     kind_of = supply.frame["kind"].to_numpy()[arcs["provision"].to_numpy(int)]
     cohort_of = arcs["cohort"].to_numpy(np.int64)
-    free = cohorts["origin"].to_numpy() != "settled"
-    keys: list[dict[str, Any]] = []
+    staying = arcs["staying"].to_numpy(bool)
+    start = np.searchsorted(cohort_of, np.arange(len(cohorts) + 1))
+    assert bool(np.all(np.diff(cohort_of) >= 0)), "arcs are built cohort by cohort"
+    looking = cohorts["origin"].to_numpy() != "settled"
+    keys: list[tuple[Any, ...]] = []
     members: list[Ints] = []
-    placed: list[tuple[Ints, Floats]] = []
-    bound_placed: list[tuple[Ints, Floats]] = []
-    bound: list[tuple[Ints, Floats]] = []
-    bound_arc = stay_on["arc"].to_numpy(np.int64)
-    bound_cohort = cohort_of[bound_arc]
-    by_cohort: dict[int, list[int]] = {}
-    for i, k in enumerate(bound_cohort.tolist()):
-        if stay_on["share"].iloc[i] > 0:
-            by_cohort.setdefault(k, []).append(i)
-    cohort_start = np.searchsorted(cohort_of, np.arange(len(cohorts) + 1))
-    in_order = bool(np.all(np.diff(cohort_of) >= 0))
-    assert in_order, "arcs are built cohort by cohort"
-
-    def bound_terms(rows: list[int]) -> tuple[Ints, Floats]:
-        parts = [stay_on_rows.row(i) for i in rows]
-        if not parts:
-            return np.zeros(0, dtype=np.int64), np.zeros(0)
-        share = [p[1] * float(stay_on["share"].iloc[i]) for p, i in zip(parts, rows, strict=True)]
-        return np.concatenate([p[0] for p in parts]), np.concatenate(share)
-
+    placed: list[Ints] = []
+    stays: list[Ints] = []
     for number, rule in enumerate(model.preference):
-        in_kinds = np.isin(kind_of, rule.kinds)
+        in_kinds = np.isin(kind_of, rule.kinds) & ~staying
         has_arc = np.zeros(len(cohorts), dtype=bool)
         has_arc[cohort_of[in_kinds]] = True
         here = cohorts[
-            free
+            looking
             & cohorts["tier"].isin(rule.tiers).to_numpy()
             & cohorts["phase"].isin(rule.phases).to_numpy()
         ]
+        sides = [("floor", rule.floor)] if rule.floor > 0 else []
+        sides += [("ceiling", rule.ceiling)] if rule.ceiling < 1 else []
         for key, part in here.groupby(["need", "tier", "phase", "entry"], sort=True):
-            for side in ("floor", "ceiling"):
-                share = getattr(rule, side)
-                if (side == "floor" and share <= 0) or (side == "ceiling" and share >= 1):
-                    continue
+            for side, share in sides:
                 ids = part.index.to_numpy(np.int64)
                 if side == "floor":
                     ids = ids[has_arc[ids]]
-                if not len(ids) or not has_arc[ids].any():
+                if not has_arc[ids].any():
                     continue
-                arc = np.concatenate(
-                    [np.arange(cohort_start[k], cohort_start[k + 1]) for k in ids.tolist()]
-                )
-                arc = arc[in_kinds[arc]]
-                rights = [i for k in ids.tolist() for i in by_cohort.get(k, [])]
-                in_kind_rights = [i for i in rights if in_kinds[bound_arc[i]]]
-                need, tier, phase, entry = key
-                keys.append(
-                    {
-                        "rule": number,
-                        "need": need,
-                        "tier": tier,
-                        "phase": phase,
-                        "entry": entry,
-                        "side": side,
-                        "share": share,
-                    }
-                )
+                arc = np.concatenate([np.arange(start[k], start[k + 1]) for k in ids.tolist()])
+                keys.append((number, *key, side, share))
                 members.append(ids)
-                placed.append((arc, np.ones(len(arc))))
-                bound_placed.append(bound_terms(in_kind_rights))
-                bound.append(bound_terms(rights))
+                placed.append(arc[in_kinds[arc]])
+                stays.append(arc[staying[arc]])
 
-    def rows(parts: list[tuple[Ints, Floats]]) -> Rows:
-        if not parts:
-            empty = np.zeros(0, dtype=np.int64)
-            return _rows(0, empty, empty, np.zeros(0))
-        row = np.concatenate([np.full(len(a), i, dtype=np.int64) for i, (a, _) in enumerate(parts)])
-        return _rows(
-            len(parts),
-            row,
-            np.concatenate([a for a, _ in parts]),
-            np.concatenate([c for _, c in parts]),
-        )
+    def rows(parts: list[Ints]) -> Rows:
+        lengths = [len(part) for part in parts]
+        row = np.repeat(np.arange(len(parts)), lengths)
+        arc = np.concatenate([*parts, np.zeros(0, dtype=np.int64)])
+        return _rows(len(parts), row, arc, np.ones(len(arc)))
 
-    frame = pd.DataFrame(
-        keys, columns=["rule", "need", "tier", "phase", "entry", "side", "share"]
-    )
-    return frame, rows(placed), rows(bound_placed), members, rows(bound)
+    columns = ["rule", "need", "tier", "phase", "entry", "side", "share"]
+    return pd.DataFrame(keys, columns=columns), rows(placed), members, rows(stays)

@@ -154,9 +154,7 @@ def _cohorts(q: Question) -> pd.DataFrame:
     )
 
 
-def _stay_years(
-    q: Question, answer: Answer
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+def _stay_years(q: Question, answer: Answer) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
     """(arc, column, children) for every arc that is used, base year included."""
     used = np.flatnonzero(answer.placed > SMALL)
     start = q.arcs["entry"].to_numpy(int)[used]
@@ -213,6 +211,12 @@ def _placements(
             "km": used["km"].to_numpy(),
         }
     )
+    # Staying on and choosing the same provision anew are one stay to the reader.
+    same = ["cohort", "provision", "leaves_year", "minutes", "km"]
+    stays = stays.groupby(same, as_index=False, sort=True)["children"].sum()
+    stays = stays[["cohort", "provision", "leaves_year", "children", "minutes", "km"]]
+    described = [c for c in frame.columns if c != "children"]
+    frame = frame.groupby(described, as_index=False, sort=False)["children"].sum()
     order = ["academic_year", "cohort", "provision"]
     return stays, frame.sort_values(order).reset_index(drop=True)
 
@@ -240,10 +244,7 @@ def _mix(q: Question, placements: pd.DataFrame, unmet: pd.DataFrame) -> pd.DataF
     missing = unmet.groupby("academic_year")["children"].sum()
     missing.index = pd.MultiIndex.from_product([missing.index, ["unmet"]])
     return (
-        pd.concat([counts, missing])
-        .reindex(index, fill_value=0.0)
-        .rename("children")
-        .reset_index()
+        pd.concat([counts, missing]).reindex(index, fill_value=0.0).rename("children").reset_index()
     )
 
 
@@ -415,9 +416,7 @@ def _gaps(
     """
     key = ["locality", "designation", "phase", "academic_year"]
     designation = {need: q.model.designation_of(need) for need in q.cohorts["need"].unique()}
-    older = {
-        q.model.phase_name(g) for g in q.model.transition_points if g >= 12
-    }
+    older = {q.model.phase_name(g) for g in q.model.transition_points if g >= 12}
 
     def tidy(frame: pd.DataFrame) -> pd.DataFrame:
         needing = frame[frame["tier"] >= 2]
@@ -695,11 +694,9 @@ def _objective(
     prices["price_beyond_limit"] = model.price_beyond_limit * (
         discounted(occupancy, "beyond_limit") + discounted(limits, "beyond_limit")
     )
-    stay_entry = q.arcs["entry"].to_numpy(int)[q.stay_on["arc"].to_numpy(int)]
     sector_entry = q.sector_keys["entry"].to_numpy(int)
     prices["price_of_move"] = model.price_of_move * float(
-        (answer.moved * q.discount[stay_entry]).sum()
-        + (answer.displaced * q.discount[sector_entry]).sum()
+        (answer.displaced * q.discount[sector_entry]).sum()
     )
     prices["price_short_roll"] = model.price_short_roll * sum(
         float(q.discount[t]) * v for (_, t), v in answer.short_roll.items()

@@ -1,5 +1,25 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
-from sufficiency.solving.highs import Outcome, Progress, SolveOptions, StandardForm, solve
+from sufficiency.solving.highs import (
+    Outcome,
+    Progress,
+    SolveOptions,
+    StandardForm,
+    contradictions,
+    search,
+    solve,
+    solve_by_columns,
+    solver_version,
+)
 
-__all__ = ["Outcome", "Progress", "SolveOptions", "StandardForm", "solve"]
+__all__ = [
+    "Outcome",
+    "Progress",
+    "SolveOptions",
+    "StandardForm",
+    "contradictions",
+    "search",
+    "solve",
+    "solve_by_columns",
+    "solver_version",
+]

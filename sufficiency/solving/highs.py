@@ -75,12 +75,48 @@ class StandardForm:
             integer=np.zeros_like(self.integer) if relax else self.integer,
         )
 
-    def activity(self, values: Floats) -> Floats:
-        """A x for given column values."""
-        columns = np.repeat(np.arange(len(self.cost)), np.diff(self.start))
-        return np.bincount(
-            self.index, weights=self.value * values[columns], minlength=len(self.row_lower)
+    def with_columns(self, use: Bools) -> StandardForm:
+        """Keep only some columns; the others stand at zero."""
+        entries = np.repeat(use, np.diff(self.start))
+        start = np.zeros(int(use.sum()) + 1, dtype=np.int32)
+        np.cumsum(np.diff(self.start)[use], out=start[1:])
+        return replace(
+            self,
+            columns=[column for column, used in zip(self.columns, use, strict=True) if used],
+            start=start,
+            index=self.index[entries],
+            value=self.value[entries],
+            cost=self.cost[use],
+            lower=self.lower[use],
+            upper=self.upper[use],
+            integer=self.integer[use],
         )
+
+    def reduced_cost(self, row_dual: Floats) -> Floats:
+        """What each column would add to the objective at given row prices: c - y A."""
+        columns = np.repeat(np.arange(len(self.cost)), np.diff(self.start))
+        priced = np.bincount(
+            columns, weights=self.value * row_dual[self.index], minlength=len(self.cost)
+        )
+        return np.asarray(self.cost - priced, dtype=float)
+
+    def bound(self, row_dual: Floats) -> float:
+        """A valid lower bound on the objective from any row prices, exact or rough.
+
+        Every column goes to the end of its range that its reduced cost prefers; -inf when that
+        end is infinite. Integrality can only raise the objective, so the bound holds for the MIP.
+        """
+        prices = np.where(
+            (row_dual > 0) & np.isfinite(self.row_lower)
+            | (row_dual < 0) & np.isfinite(self.row_upper),
+            row_dual,
+            0.0,
+        )
+        reduced = self.reduced_cost(prices)
+        rows = np.where(prices > 0, self.row_lower, np.where(prices < 0, self.row_upper, 0.0))
+        end = np.where(reduced > 0, self.lower, np.where(reduced < 0, self.upper, 0.0))
+        with np.errstate(invalid="ignore"):
+            return float(self.offset + (prices * rows).sum() + (reduced * end).sum())
 
 
 @dataclass(frozen=True)
@@ -108,7 +144,8 @@ class Outcome:
     """What a solve returned.
 
     ``status`` is "optimal", "time limit", "interrupted", "infeasible" or what HiGHS calls it.
-    ``values`` is empty when no solution was found; ``row_dual`` is filled for continuous models.
+    ``values`` is empty when no solution was found; ``row_dual`` is filled for continuous models,
+    ``used`` (columns worth beginning with) by :func:`search` on large ones.
     """
 
     status: str
@@ -117,6 +154,7 @@ class Outcome:
     bound: float
     seconds: float
     row_dual: Floats = field(default_factory=lambda: np.zeros(0))
+    used: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     @property
     def found(self) -> bool:
@@ -141,6 +179,8 @@ def solve(
     options: SolveOptions,
     on_progress: Callable[[Progress], None] | None = None,
     start: Floats | None = None,
+    *,
+    crossover: bool = True,
 ) -> Outcome:
     """Minimise a standard form.
 
@@ -151,6 +191,8 @@ def solve(
         options: gap, time limit, threads, seed.
         on_progress: called from the solving thread, at most twice a second.
         start: column values to start from.
+        crossover: False leaves a continuous form at an interior point: rough values, and prices
+            that :meth:`StandardForm.bound` turns into a valid bound.
     """
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
@@ -167,13 +209,164 @@ def solve(
         point = highspy.HighsSolution()
         point.col_value = start.tolist()
         highs.setSolution(point)
+    is_mip = bool(form.integer.any())
+    if not is_mip and len(form.cost) >= LARGE:
+        highs.setOptionValue("solver", "ipm")
+    if not crossover:
+        highs.setOptionValue("solver", "ipm")
+        highs.setOptionValue("run_crossover", "off")
     stop = threading.Event()
     clock = time.monotonic()
-    is_mip = bool(form.integer.any())
     _listen(highs, is_mip, stop, on_progress)
     interrupted = _run(highs, stop)
     seconds = time.monotonic() - clock
-    return _outcome(highs, form, is_mip, seconds, interrupted)
+    return _outcome(highs, form, is_mip, seconds, interrupted, interior=not crossover)
+
+
+def solve_by_columns(form: StandardForm, options: SolveOptions, use: Bools) -> Outcome:
+    """Solve a continuous form exactly by letting columns in as their prices call for them.
+
+    Args:
+        form: a form without integer columns.
+        options: time limit and seed; ``gap`` is the share within which the result is exact.
+        use: columns to begin with. It must leave the form feasible.
+
+    Returns:
+        The optimum over all columns, within ``options.gap`` of it at most; ``bound`` is valid for
+        all columns.
+    """
+    use = use.copy()
+    clock = time.monotonic()
+    while True:
+        outcome = solve(form.with_columns(use), options)
+        if not outcome.found:
+            return outcome
+        values = np.zeros(len(form.cost))
+        values[use] = outcome.values
+        outcome = replace(
+            outcome,
+            values=values,
+            bound=min(form.bound(outcome.row_dual), outcome.objective),
+            seconds=time.monotonic() - clock,
+        )
+        reduced = form.reduced_cost(outcome.row_dual)
+        wanted = np.flatnonzero((reduced < -1e-6 * max(1.0, abs(outcome.objective) * 1e-6)) & ~use)
+        if not len(wanted) or outcome.gap <= options.gap:
+            return outcome
+        worth = reduced[wanted] * np.minimum(form.upper[wanted], 1e9)
+        use[wanted[np.argsort(worth, kind="stable")[:LET_IN]]] = True
+
+
+LET_IN = 25_000
+"""Columns let in at a time, the most wanted first."""
+
+LARGE = 30_000
+"""Columns from which a MIP is searched through its relaxation rather than whole."""
+
+NEAR_ZERO = (3e-6, 3e-5)
+"""Reduced costs, as a share of the objective, of the columns that a search works with."""
+
+
+def search(
+    form: StandardForm,
+    options: SolveOptions,
+    on_progress: Callable[[Progress], None] | None = None,
+    start: Outcome | None = None,
+) -> Outcome:
+    """Find and prove a plan: relaxation for the bound and prices, a small MIP for the integers.
+
+    The relaxation over all columns gives a bound that holds for the whole MIP, and prices. The MIP
+    is then searched over the columns whose reduced cost is small; its integers are kept and the
+    rest is solved again over all columns. When the gap asked for is not proven that way, more
+    columns are let in, and at last the whole MIP is searched from the best plan.
+
+    Args:
+        form: the model.
+        options: gap, time limit for the whole search, threads, seed.
+        on_progress: told seconds, best objective, bound and gap.
+        start: a feasible solution already known.
+    """
+    clock = time.monotonic()
+    best = start
+    bound = -math.inf
+    used = np.zeros(0, dtype=bool)
+
+    def left() -> SolveOptions:
+        if options.time_limit is None:
+            return options
+        return replace(options, time_limit=max(1.0, options.time_limit - seconds()))
+
+    def seconds() -> float:
+        return time.monotonic() - clock
+
+    def now(status: str) -> Outcome:
+        if best is None:
+            return Outcome(status, np.zeros(0), math.inf, bound, seconds(), used=used)
+        return replace(
+            best, status=status, bound=min(bound, best.objective), seconds=seconds(),
+            row_dual=np.zeros(0), used=used,
+        )  # fmt: skip
+
+    def tell(objective: float = math.inf, lower: float = -math.inf) -> None:
+        if on_progress is not None:
+            known = best.objective if best is not None else math.inf
+            value, low = min(known, objective), max(bound, lower)
+            gap = (value - low) / max(abs(value), 1e-9) if math.isfinite(value) else math.inf
+            on_progress(Progress(seconds(), value, low, gap))
+
+    def out_of_time() -> bool:
+        return options.time_limit is not None and seconds() >= options.time_limit
+
+    if len(form.cost) >= LARGE:
+        fixed = np.zeros(len(form.cost), dtype=bool)
+        relaxed = form.with_fixed(fixed, np.zeros(len(form.cost)))
+        tell()
+        root = solve(relaxed, replace(left(), gap=0.0), crossover=False)
+        if root.status == "infeasible":
+            return replace(root, values=np.zeros(0))
+        if not len(root.row_dual):
+            return now(root.status)
+        bound = max(bound, form.bound(root.row_dual))
+        tell()
+        reduced = form.reduced_cost(root.row_dual)
+        for share in NEAR_ZERO:
+            if out_of_time():
+                return now("time limit")
+            small = reduced <= share * abs(bound)
+            used = use = small | form.integer | (root.values > 1e-6)
+            part = solve(
+                form.with_columns(use),
+                replace(left(), gap=max(options.gap / 2, 1e-5)),
+                lambda p: tell(p.best),
+            )
+            if part.found:
+                values = np.zeros(len(form.cost))
+                values[use] = part.values
+                integers = np.round(values)
+                whole = solve_by_columns(
+                    form.with_fixed(form.integer, integers),
+                    replace(options, gap=1e-7, time_limit=None),
+                    use,
+                )
+                if whole.found and (best is None or whole.objective < best.objective):
+                    best = whole
+                tell()
+            if part.status == "interrupted":
+                return now("interrupted")
+            if best is not None and now("optimal").gap <= options.gap:
+                return now("optimal")
+    if out_of_time():
+        return now("time limit")
+    last = solve(
+        form,
+        left(),
+        lambda p: tell(p.best, p.bound),
+        best.values if best is not None else None,
+    )
+    bound = max(bound, last.bound)
+    if last.found and (best is None or last.objective <= best.objective):
+        best = last
+    return now(last.status)
 
 
 def _as_highs(form: StandardForm) -> Any:
@@ -222,6 +415,7 @@ def _listen(
         highs.cbMipInterrupt += halt
         highs.cbMipLogging += report
     highs.cbSimplexInterrupt += halt
+    highs.callbacks[int(highspy.cb.HighsCallbackType.kCallbackIpmInterrupt)].subscribe(halt)
 
 
 def _run(highs: Any, stop: threading.Event) -> bool:
@@ -240,8 +434,11 @@ def _run(highs: Any, stop: threading.Event) -> bool:
     return interrupted
 
 
+_INTERIOR = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kUnknown)
+
+
 def _outcome(
-    highs: Any, form: StandardForm, is_mip: bool, seconds: float, interrupted: bool
+    highs: Any, form: StandardForm, is_mip: bool, seconds: float, interrupted: bool, interior: bool
 ) -> Outcome:
     status = highs.getModelStatus()
     names = {
@@ -256,6 +453,8 @@ def _outcome(
     info = highs.getInfo()
     feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     complete = is_mip or status == highspy.HighsModelStatus.kOptimal
+    if interior and solution.dual_valid and status in _INTERIOR:
+        feasible = complete = True
     values = np.array(solution.col_value) if feasible and complete else np.zeros(0)
     objective = float(info.objective_function_value) if len(values) else math.inf
     bound = float(info.mip_dual_bound) if is_mip else objective
@@ -293,9 +492,9 @@ def contradictions(
     relaxed = StandardForm(
         columns=form.columns + [("slack", i) for i in range(2 * count)],
         rows=[row for row, kept in zip(form.rows, keep, strict=True) if kept],
-        start=np.concatenate(
-            [start, start[-1] + 1 + np.arange(2 * count, dtype=np.int32)]
-        ).astype(np.int32),
+        start=np.concatenate([start, start[-1] + 1 + np.arange(2 * count, dtype=np.int32)]).astype(
+            np.int32
+        ),
         index=np.concatenate([row_number[form.index[entries]], slack_index]).astype(np.int32),
         value=np.concatenate([form.value[entries], slack_value]),
         cost=np.concatenate([np.zeros(columns), np.tile(scale, 2)]),

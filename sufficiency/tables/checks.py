@@ -60,8 +60,9 @@ class _Check:
         say: Saying | Callable[[dict[str, Any]], Saying],
     ) -> None:
         """Note the rows of a table that a mask marks; their years are shown as labels."""
-        found = self.tables.frame(table).loc[np.asarray(wrong, dtype=bool)]
-        if len(found):
+        mask = np.asarray(wrong, dtype=bool)
+        if mask.any():
+            found = self.tables.frame(table).loc[mask]
             type_ = MANIFEST[table].column(column).type
             if type_ in _YEAR_TYPES:
                 found = found.assign(**{column: [cell_text(v, type_) for v in found[column]]})
@@ -414,8 +415,9 @@ def _expansions(c: _Check) -> None:
         )
 
     error = c.problems.error
-    c.rows(error, "schemes", where(lambda s, p: not set(s["needs"]) <= set(p["needs"])), "needs",
-           say("needs"))  # fmt: skip
+    # blank needs are a problem already
+    wider = where(lambda s, p: bool(p["needs"]) and not set(s["needs"]) <= set(p["needs"]))
+    c.rows(error, "schemes", wider, "needs", say("needs"))
     c.rows(error, "schemes", where(
         lambda s, p: bool(s["tiers"] and p["tiers"]) and not set(s["tiers"]) <= set(p["tiers"])
     ), "tiers", say("tiers"))  # fmt: skip

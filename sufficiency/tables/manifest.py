@@ -69,8 +69,16 @@ class Column:
 
     @property
     def blank_value(self) -> object:
-        """What a blank cell holds in memory."""
-        return BLANK.get(self.type, "") if self.default is None else self.default
+        """What a blank cell holds in memory, before a default taken from another column."""
+        if self.default is None or self.default_column:
+            return BLANK.get(self.type, "")
+        return self.default
+
+    @property
+    def default_column(self) -> str:
+        """The column whose cell fills a blank one, or an empty string."""
+        default = self.default
+        return default[1:] if isinstance(default, str) and default.startswith("=") else ""
 
 
 @dataclass(frozen=True)

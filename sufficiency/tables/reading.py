@@ -12,9 +12,9 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,10 +62,15 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
 }
 
 
-def empty_table(name: str) -> pd.DataFrame:
-    """Return the table with its columns, rightly typed, and no row."""
+@cache
+def _empty(name: str) -> pd.DataFrame:
     columns = {column.name: pd.Series([], dtype="str") for column in MANIFEST[name].columns}
     return _convert(MANIFEST[name], _with_rows(pd.DataFrame(columns)), name, Problems())
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """Return the table with its columns, rightly typed, and no row."""
+    return _empty(name).copy()
 
 
 @dataclass
@@ -176,7 +181,8 @@ def read_boundary(path: Path, problems: Problems) -> BaseGeometry | None:
         cells = read_table("boundary", path, problems)
         if len(problems.errors) > before:
             return None
-        shapes = shapely.from_wkt(cells["wkt"].to_numpy(object), on_invalid="ignore")
+        with np.errstate(all="ignore"):
+            shapes = shapely.from_wkt(cells["wkt"].to_numpy(object), on_invalid="ignore")
         unread = cells[[shape is None for shape in shapes]]
         say = ("is no well-known text.", "export the polygon again as WKT in EPSG:27700.")
         report_rows(problems.error, unread, "wkt", path.name, say)
@@ -463,9 +469,10 @@ def _convert(table: Table, raw: pd.DataFrame, file: str, problems: Problems) -> 
             values, bad = _convert_column(column, cells)
             bad[:] = False  # the missing column is one problem, noted above
         else:
-            values, bad = _convert_column(column, cells.reset_index(drop=True))
-        if isinstance(column.default, str) and column.default.startswith("="):
-            values = values.where(values != "", frame[column.default[1:]])
+            cells = _hashable(cells.reset_index(drop=True))
+            values, bad = _convert_column(column, cells)
+        if column.default_column:
+            values = values.where(values != "", frame[column.default_column])
         frame[column.name] = values
         if bad.any():
             wrong = cells[bad].map(partial(_cell_as_text, column), na_action=None)
@@ -515,7 +522,7 @@ def _convert_column(
     column: Column, raw: pd.Series[Any]
 ) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
     """Convert each distinct cell once; the second result marks the cells that are wrong."""
-    codes, uniques = pd.factorize(_hashable(raw))
+    codes, uniques = pd.factorize(raw)
     texts = [_cell_as_text(column, value) for value in uniques]
     blank = np.array([not text for text in texts], dtype=bool)
     parsed: list[Any] = [column.blank_value] * len(texts)
@@ -549,12 +556,14 @@ def _convert_column(
 
 
 def _hashable(raw: pd.Series[Any]) -> pd.Series[Any]:
-    """Turn lists given by Python users into tuples, sets into sorted ones."""
+    """Turn what Python users put into cells, lists and sets above all, into hashable values."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, set | frozenset):
-            return tuple(sorted(value))
-        return tuple(value) if isinstance(value, list | np.ndarray) else value
+            value = sorted(value, key=str)
+        if isinstance(value, list | tuple | np.ndarray):
+            return tuple(map(plain, value))
+        return value if isinstance(value, Hashable) else str(value)
 
     return raw.map(plain) if raw.dtype == object else raw
 
@@ -579,7 +588,7 @@ def _within(column: Column, number: Any) -> Any:
     low = -math.inf if column.minimum is None else column.minimum
     high = math.inf if column.maximum is None else column.maximum
     sound = (number >= low) & (number <= high)
-    return sound if column.type in ("number", "shares") else sound & (number % 1 == 0)
+    return sound if column.type in ("number", "shares") else sound & (np.floor(number) == number)
 
 
 def _parse_number(text: str) -> float:
@@ -658,17 +667,19 @@ def _explain(column: Column, text: str) -> Saying:
         return "is blank.", form or "fill in the cell."
     if text.startswith("#"):
         return "is an error of the spreadsheet.", "mend the formula and save the table again."
-    if text.lower().strip("+-") in ("nan", "inf", "infinity"):
-        return "is not a finite number.", form
     if kind in _NUMERIC:
         try:
             number = _parse_number(text)
         except ValueError:
+            if text.lower().strip("+-") in ("nan", "inf", "infinity"):
+                return "is not a finite number.", form
             if text.endswith("%"):
                 return "is a percentage.", "write it as a plain number; 12% is 0.12."
             if re.fullmatch(r"[*cxz]|[<≤] ?\d+|low", text, re.IGNORECASE):
                 return "is a suppressed count.", "use the count itself, kept inside the authority."
             return "is not a number.", form
+        if not math.isfinite(number):
+            return "is not a finite number.", form
         if _within(Column(column.name, "number", minimum=low, maximum=high), number):
             return "is not a whole number.", form
         if low == 0 and number < 0:
@@ -699,16 +710,20 @@ def _on_grid(layer: Any) -> list[BaseGeometry]:
 
 
 def _as_boundary(shapes: Any, file: str, problems: Problems) -> BaseGeometry | None:
-    whole = shapely.make_valid(
-        shapely.union_all(shapely.make_valid(np.array(shapes, dtype=object)))
-    )
-    parts = [p for p in shapely.get_parts(whole, return_index=False) if p is not None]
-    polygons = [p for part in parts for p in shapely.get_parts(part) if p.geom_type == "Polygon"]
-    if not polygons:
+    try:
+        with np.errstate(all="ignore"):
+            mended = shapely.make_valid(np.array(shapes, dtype=object))
+            whole = shapely.make_valid(shapely.union_all(mended))
+            parts = shapely.get_parts(shapely.get_parts(whole))
+            boundary: BaseGeometry = shapely.union_all(parts[shapely.area(parts) > 0])
+    except shapely.errors.GEOSException as error:
+        say = ("its coordinates cannot be used.", "export the outline again in EPSG:27700.")
+        problems.error(*say, file=file, value=error)
+        return None
+    if boundary.is_empty:
         remedy = "supply the outline as a polygon or multipolygon."
         problems.error("has no polygon.", remedy, file=file, value=whole.geom_type)
         return None
-    boundary: BaseGeometry = shapely.union_all(polygons)
     west, south, east, north = boundary.bounds
     low_x, low_y, high_x, high_y = GRID_EXTENT
     if looks_like_degrees(max(abs(west), abs(east)), max(abs(south), abs(north))):

@@ -42,7 +42,7 @@ depot,Old depot,452000,310000,
 """,
     "schemes": """\
 scheme,name,kind,site,provision,needs,tiers,lowest_year_group,highest_year_group,places,earliest_opening,latest_opening,capital_pounds,capital_profile,fill,requires,funding_sources
-base,New base,specialist_base,depot,,ASD|SLCN,,0,6,20,2027/28,2030/31,1400000,0.2|0.5|0.3,0.5|1,,grant
+base,Base,specialist_base,depot,,ASD|SLCN,,0,6,20,2027/28,2030/31,1400000,0.2|0.5|0.3,0.5|1,,grant
 wing,New wing,state_special,,quay,ASD,3,0,11,16,2028/29,,900000,,,base,grant|loan
 extra,More base places,specialist_base,,base,ASD,,0,6,8,2029/30,,300000,,,,
 """,

@@ -127,14 +127,14 @@ def test_ways_of_writing_a_cell(
         ("areas", ",400,", ",-4,", 2, "children_0_4", "-4", "negative", "from 0"),
         ("areas", ",400,", ",NaN,", 2, "children_0_4", "NaN", "not a finite", "number"),
         ("areas", ",400,", ",inf,", 2, "children_0_4", "inf", "not a finite", "number"),
-        ("areas", ",400,", ",1e999,", 2, "children_0_4", "1e999", "outside the limits", "number"),
+        ("areas", ",400,", ",1e999,", 2, "children_0_4", "1e999", "not a finite", "number"),
         ("areas", ",400,", ",<5,", 2, "children_0_4", "<5", "suppressed", "the count itself"),
         ("areas", ",400,", ",#REF!,", 2, "children_0_4", "#REF!", "spreadsheet", "formula"),
         ("areas", ",4\n", ",11\n", 2, "deprivation_decile", "11", "outside", "from 1 to 10"),
         ("areas", ",4\n", ",4.5\n", 2, "deprivation_decile", "4.5", "not a whole", "whole number"),
         ("rates", "0.01", "1%", 3, "ceasing_share", "1%", "percentage", "0.12"),
         ("rates", "0.01", "1.5", 3, "ceasing_share", "1.5", "outside", "from 0 to 1"),
-        ("children_today", "ASD,3,4", "ADS,3,4", 2, "need", "ADS", "did you mean 'ASD'", "use one of"),
+        ("children_today", "ASD,3,4", "ASDD,3,4", 2, "need", "ASDD", "mean 'ASD'", "use one of"),
         ("children_today", "ASD,3,4", "ASD,5,4", 2, "tier", "5", "not a tier", "1, 2, 3 or 4"),
         ("children_today", "ASD,3,4", "ASD,3,21", 2, "year_group", "21", "outside", "-4 to 20"),
         ("provisions", "state_special", "state_specail", 2, "kind", "state_specail",
@@ -351,6 +351,7 @@ def test_parts_of_a_boundary_are_joined_and_mended(tmp_path: Path) -> None:
         ("POINT (450000 310000)", "no polygon"),
         (shapely.box(-1.5, 52, -1, 53).wkt, "look like degrees"),
         (shapely.box(-9e5, 52, -1, 53).wkt, "outside the British National Grid"),
+        ("POLYGON ((1e999 3, 5 3, 5 9, 1e999 3))", ""),
     ],
 )
 def test_a_bad_boundary_is_named(tmp_path: Path, wkt: str, message: str) -> None:
@@ -415,6 +416,21 @@ def test_data_frames_may_hold_lists_and_numbers(read: Read) -> None:
     assert provisions["needs"].iloc[0] == ("ASD", "SLD")
     assert provisions["opens"].tolist() == [2026, -1]
     assert provisions["inside_authority"].tolist() == ["yes", "no"]
+
+
+def test_any_object_in_a_data_frame_gives_a_problem() -> None:
+    odd = pd.Series([{"a": 1}, ["ASD", "XX"], object(), pd.NA, b"x"], dtype=object)
+    for column in ("needs", "places", "earliest_opening", "kind"):
+        problems = Problems()
+        frame = pd.DataFrame({column: odd, "name": "x"})
+        Tables.from_frames({"schemes": frame}, problems=problems)
+        named = {p.row for p in problems.errors if p.column == column}
+        assert named == {2, 3, 4, 5, 6}
+    problems = Problems()
+    Tables.from_frames({"schemes": pd.DataFrame({"needs": odd})}, problems=problems)
+    (listed,) = [p for p in problems.errors if (p.row, p.column) == (3, "needs")]
+    assert listed.value == "ASD|XX"
+    assert "'XX' is no known need" in listed.message
 
 
 def test_problems_of_data_frames_count_rows_from_two() -> None:

@@ -1,0 +1,137 @@
+"""What a report is made of: sections of text, tables and figures, without any HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+        text: what everybody reads.
+        spoken: what is added for a screen reader, where a symbol stands for words.
+        tone: shade from 0 (none) to 3 (dark), or a named tone; never the only carrier of meaning.
+        small: a second line in small print.
+    """
+
+    text: str
+    spoken: str = ""
+    tone: str = ""
+    small: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: a header cell and its values. A row without values is the heading of a group."""
+
+    header: str
+    values: Sequence[Cell | str] = ()
+    total: bool = False
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption, headers, and the file that holds its exact numbers.
+
+    Attributes:
+        groups: a header row above the headers: (label, number of columns), first column included.
+        folded: the words on which it unfolds; empty when the table is always open.
+        text_columns: positions (0 = header column) whose cells are words, not numbers.
+        printed: whether a folded table is printed.
+    """
+
+    kind: ClassVar[str] = "table"
+    caption: str
+    headers: Sequence[str]
+    rows: Sequence[Row]
+    source: str = ""
+    folded: str = ""
+    groups: Sequence[tuple[str, int]] = ()
+    text_columns: frozenset[int] = frozenset()
+    dense: bool = False
+    printed: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list; ``terms`` turns it into pairs of term and value."""
+
+    kind: ClassVar[str] = "items"
+    items: Sequence[str] = ()
+    terms: Sequence[tuple[str, str]] = ()
+    folded: str = ""
+
+
+@dataclass(frozen=True)
+class Legend:
+    """A key to a map: (drawing as SVG, words)."""
+
+    kind: ClassVar[str] = "legend"
+    entries: Sequence[tuple[str, str]]
+
+
+Draw = Callable[[int], str]
+"""Draws a picture of a given width in pixels as SVG."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart or map, drawn once for a wide page and once for a telephone.
+
+    Attributes:
+        title: the message, ten words or fewer.
+        caption: measure, population, source and period.
+        alt: the message for somebody who cannot see it.
+        draw: makes the SVG for a width.
+        key: a legend shown below, for a map.
+        table: the numbers behind it, folded.
+    """
+
+    kind: ClassVar[str] = "figure"
+    title: str
+    caption: str
+    alt: str
+    draw: Draw
+    key: Legend | None = None
+    table: Table | None = None
+
+
+Block = Table | Text | Heading | Items | Legend | Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question and its answer: first the answer, then the number, then how sure we are.
+
+    ``sure_last`` puts the third after the blocks, where they are part of the number.
+    """
+
+    anchor: str
+    question: str
+    answer: str
+    number: str = ""
+    sure: str = ""
+    blocks: Sequence[Block] = field(default_factory=list)
+    sure_last: bool = False

@@ -1,0 +1,305 @@
+"""What a run folder says: its tables read back, and the numbers that several sections share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas
+import pandas as pd
+from shapely.geometry.base import BaseGeometry
+
+from sufficiency.plan import Plan, read_run
+from sufficiency.vocabulary import LEDGERS
+
+UNMET: Final = "unmet"
+TOLERANCE: Final = 0.05
+"""Children below which an excess or a missing place is rounding of the solver, not a finding."""
+
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "Mainstream class": ("mainstream",),
+    "Specialist base": ("specialist_base",),
+    "State special school": ("state_special", "out_of_area_state_special"),
+    "Independent or non-maintained": ("independent_special", "non_maintained_special"),
+    "College, alternative, elsewhere": (
+        "further_education",
+        "specialist_post_16",
+        "alternative_provision",
+        "educated_elsewhere",
+    ),
+}
+"""Ten kinds of provision in five groups, for charts and matrices; tables keep all ten."""
+
+SPECIALIST: Final = (
+    "specialist_base",
+    "state_special",
+    "out_of_area_state_special",
+    "independent_special",
+    "non_maintained_special",
+    "specialist_post_16",
+)
+"""Kinds that count as specialist provision on the map."""
+
+LEDGER_OF_LINE: Final[dict[str, str]] = {
+    "fees": "dsg",
+    "top_up": "dsg",
+    "per_child_charge": "dsg",
+    "place_funding": "dsg",
+    "other_authority_income": "dsg",
+    "running": "dsg",
+    "transport": "general_fund",
+    "capital": "capital",
+    "residual_value": "capital",
+}
+
+LINES: Final[dict[str, str]] = {
+    "fees": "Fees of independent schools",
+    "top_up": "Top-up funding",
+    "per_child_charge": "Place element paid for each child elsewhere",
+    "place_funding": "Place funding, filled or not",
+    "other_authority_income": "Income from other authorities",
+    "running": "Fixed running costs of new schemes",
+    "transport": "Transport",
+    "capital": "Capital spending",
+    "residual_value": "Value left in buildings at the end",
+    "price_unmet": "Children without a suitable place",
+    "price_over_capacity": "Children above commissioned places",
+    "price_beyond_limit": "Children beyond the over-capacity limit",
+    "price_per_minute": "Every minute of travel",
+    "price_per_minute_over_guide": "Minutes of travel over the guide",
+    "price_outside_authority": "Children placed outside the authority",
+    "price_short_roll": "New schools below a viable roll",
+    "price_of_move": "Children who cannot stay on",
+    "price_of_new_place": "New places beyond their capital cost",
+    "price_out_of_balance": "High-needs spending above the allocation",
+}
+
+
+def as_float(value: Any) -> float:
+    """A cell of a table as a number; pandas types a cell as any of its scalars."""
+    return float(value)
+
+
+def as_int(value: Any) -> int:
+    """A cell of a table as a whole number, such as a year."""
+    return int(value)
+
+
+def group_of(kind: str) -> str:
+    """The group in which a kind is shown; "No suitable place" for unmet need."""
+    for group, kinds in GROUPS.items():
+        if kind in kinds:
+            return group
+    return "New plan" if kind == "new plan" else "No suitable place"
+
+
+@dataclass
+class Run:
+    """A run folder in memory.
+
+    Attributes:
+        plan: the plan with the schemes it opens; ``plan.without_schemes`` has committed ones only.
+        stamp: run.json.
+        rules: the planning model as used: key to value, unit, source, date, set_by.
+        scenario: inputs/scenario.json.
+        inputs: tables of inputs/ as text and numbers, by name; an absent one is left out.
+        boundary: the authority in EPSG:27700, or None.
+    """
+
+    plan: Plan
+    stamp: dict[str, Any]
+    rules: dict[str, dict[str, Any]]
+    scenario: dict[str, Any]
+    inputs: dict[str, pd.DataFrame]
+    boundary: BaseGeometry | None
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """Read a run folder.
+
+        Raises:
+            InputError: when the folder is no run folder, or a plan table is missing or damaged.
+        """
+        plan = read_run(folder)
+        inputs = {}
+        for name in ("areas", "provisions", "schemes", "candidate_sites", "budgets"):
+            path = folder / "inputs" / f"{name}.csv"
+            if path.is_file():
+                inputs[name] = pd.read_csv(path, keep_default_na=True, encoding="utf-8")
+        boundary = None
+        path = folder / "inputs" / "boundary.geojson"
+        if path.is_file():
+            boundary = geopandas.read_file(path).to_crs(27700).union_all()
+            if boundary.is_empty:
+                boundary = None
+        return cls(
+            plan=plan,
+            stamp=plan.stamp,
+            rules=_json(folder / "inputs" / "rules.json"),
+            scenario=_json(folder / "inputs" / "scenario.json"),
+            inputs=inputs,
+            boundary=boundary,
+        )
+
+    def table(self, name: str) -> pd.DataFrame:
+        """An input table, empty when the run has none."""
+        return self.inputs.get(name, pd.DataFrame())
+
+    def rule(self, key: str, default: Any = None) -> Any:
+        """The value of an entry of the planning model."""
+        return self.rules.get(key, {}).get("value", default)
+
+    def source(self, key: str) -> str:
+        """Source and date of an entry of the planning model, for a sentence."""
+        entry = self.rules.get(key, {})
+        return str(entry.get("source", "")).strip().rstrip(".")
+
+    @property
+    def without(self) -> Plan | None:
+        """The same rules and children with no scheme but the committed ones."""
+        return self.plan.without_schemes
+
+    @property
+    def base(self) -> int:
+        """The base year: settled placements, not planned."""
+        return int(self.stamp["base_year"])
+
+    @property
+    def first(self) -> int:
+        """The first planned academic year."""
+        return int(self.stamp["first_year"])
+
+    @property
+    def last(self) -> int:
+        """The last planned academic year."""
+        return int(self.stamp["last_year"])
+
+    @property
+    def years(self) -> list[int]:
+        """Base year and planned years."""
+        return list(range(self.base, self.last + 1))
+
+    @property
+    def authority(self) -> str:
+        """Name of the authority."""
+        return str(self.stamp.get("authority") or self.stamp.get("name") or "The authority")
+
+    # -------------------------------------------------------------- children
+
+    def children(self, year: int) -> float:
+        """Children with a plan in an academic year, unmet ones included."""
+        mix = self.plan.mix
+        return float(mix.loc[mix["academic_year"] == year, "children"].sum())
+
+    @cached_property
+    def unmet_by_year(self) -> pd.Series:
+        """Children without a suitable place by planned year."""
+        return self._unmet(self.plan)
+
+    @cached_property
+    def unmet_by_year_without(self) -> pd.Series | None:
+        """The same with no scheme but the committed ones."""
+        return None if self.without is None else self._unmet(self.without)
+
+    def _unmet(self, plan: Plan) -> pd.Series:
+        mix = plan.mix[plan.mix["kind"] == UNMET].set_index("academic_year")["children"]
+        return mix.reindex(self.years, fill_value=0.0)
+
+    def excess_by_year(self, plan: Plan) -> pd.DataFrame:
+        """Children over capacity and beyond the limit by year, in columns of those names."""
+        columns = ["over_capacity", "beyond_limit"]
+        found = plan.occupancy.groupby("academic_year")[columns].sum()
+        return found.reindex(self.years, fill_value=0.0)
+
+    @cached_property
+    def local_by_year(self) -> pd.DataFrame:
+        """Children who need more than a mainstream class, and those in a local place, by year.
+
+        Columns: children_needing, in_local_state_places, gap, and with ``_without_schemes``.
+        """
+        gaps = self.plan.gaps
+        columns = [
+            "children_needing",
+            "in_local_state_places",
+            "gap",
+            "in_local_state_places_without_schemes",
+            "gap_without_schemes",
+        ]
+        return gaps.groupby("academic_year")[columns].sum().reindex(self.years, fill_value=0.0)
+
+    @cached_property
+    def phases(self) -> list[str]:
+        """Names of the phases in order of age."""
+        names = {str(k): str(v) for k, v in dict(self.rule("phase_names", {})).items()}
+        order = sorted(names, key=lambda k: -99 if k.startswith("before") else int(k))
+        return [names[k] for k in order]
+
+    @cached_property
+    def school_phases(self) -> list[str]:
+        """Phases of compulsory school age: from Reception up to Year 11."""
+        names = {str(k): str(v) for k, v in dict(self.rule("phase_names", {})).items()}
+        found = [(int(k), v) for k, v in names.items() if k.lstrip("-").isdigit() and int(k) < 12]
+        return [name for _, name in sorted(found)]
+
+    # -------------------------------------------------------------- schemes
+
+    @cached_property
+    def opened(self) -> pd.DataFrame:
+        """Schemes that open, in order of opening."""
+        schemes = self.plan.schemes
+        found = schemes[schemes["opens"] >= 0]
+        return found.sort_values(["opens", "name", "scheme"]).reset_index(drop=True)
+
+    # -------------------------------------------------------------- money
+
+    def ledger_by_year(self, plan: Plan, complete: bool = True) -> pd.DataFrame:
+        """Pounds by financial year (rows) and ledger (columns dsg, general_fund, capital).
+
+        Args:
+            plan: the plan with or without schemes.
+            complete: only financial years that the horizon covers wholly; else all, the year
+                after the last one holding only five twelfths of an academic year.
+        """
+        table = plan.ledger
+        if complete:
+            table = table[table["complete"].astype(bool)]
+        years = range(self.first, self.last + (1 if complete else 2))
+        found = table.pivot_table(
+            index="financial_year", columns="ledger", values="pounds", aggfunc="sum"
+        )
+        return found.reindex(index=list(years), columns=list(LEDGERS)).fillna(0.0)
+
+    @cached_property
+    def totals(self) -> dict[str, float]:
+        """Pounds by ledger over the complete financial years, with schemes."""
+        return {str(k): float(v) for k, v in self.ledger_by_year(self.plan).sum().items()}
+
+    @cached_property
+    def totals_without(self) -> dict[str, float] | None:
+        """The same with no scheme but the committed ones."""
+        if self.without is None:
+            return None
+        return {str(k): float(v) for k, v in self.ledger_by_year(self.without).sum().items()}
+
+    # -------------------------------------------------------------- certainty
+
+    @property
+    def solver(self) -> dict[str, Any]:
+        """The solver's part of the stamp."""
+        return dict(self.stamp.get("solver", {}))
+
+    @property
+    def ended_early(self) -> str:
+        """Why the search ended before the gap asked for; empty when it did not."""
+        solver = self.solver
+        if solver.get("interrupted"):
+            return "interrupted by hand"
+        status = str(solver.get("status", ""))
+        return "" if status.startswith(("proven", "optimal")) else status or "of unknown status"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

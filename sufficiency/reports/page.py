@@ -1,0 +1,185 @@
+"""From a run folder to report.html: one file, no script, nothing fetched."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from sufficiency.problems import InputError, Problem
+from sufficiency.reports import formatting as fmt
+from sufficiency.reports.blocks import Figure
+from sufficiency.reports.facts import Run, as_float
+from sufficiency.reports.sections import sections
+from sufficiency.vocabulary import STATEMENT, academic_year_label
+
+REPORT = "report.html"
+WIDE, NARROW = 880, 330
+"""Widths in pixels at which a figure is drawn: for a page and for a telephone."""
+SHOWN_DIFFERENCES = 12
+INTERNAL = "INTERNAL: contains small numbers; not for publication"
+
+
+@dataclass(frozen=True)
+class Banner:
+    """A warning above everything else.
+
+    Attributes:
+        tone: "failed" or "early".
+        title: shown on every printed page.
+        words: what it means.
+        items: differences, the first of them.
+        more: how many further ones the certificate lists.
+    """
+
+    tone: str
+    title: str
+    words: str
+    items: tuple[str, ...] = ()
+    more: int = 0
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write report.html into a run folder.
+
+    The page is complete in itself: style and charts are inside it, it holds no script and asks the
+    network for nothing. It is written beside the old one and renamed, so that a full disk leaves
+    no half page.
+
+    Args:
+        run_folder: a folder that :func:`sufficiency.pipeline.write_results` wrote, or is writing.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        InputError: when the folder is no run folder, a table is missing or damaged, or the page
+            cannot be written.
+    """
+    folder = Path(run_folder)
+    page = render(Run.read(folder))
+    target = folder / REPORT
+    aside = folder / f".{REPORT}.{os.getpid()}.unfinished"
+    try:
+        aside.write_text(page, encoding="utf-8", newline="\n")
+        aside.replace(target)
+    except OSError as error:
+        problem = Problem(
+            "the report could not be written.",
+            "free some disk space, or check that the folder may be written to.",
+            file=str(target),
+            value=str(error.strerror or error),
+        )
+        raise InputError([problem]) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return target
+
+
+def render(run: Run) -> str:
+    """The page as text."""
+    shipped = resources.files("sufficiency.reports")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((shipped / "page.html.j2").read_text(encoding="utf-8"))
+    style = (shipped / "page.css").read_text(encoding="utf-8")
+    stamp = run.stamp
+    found = sections(run)
+    return template.render(
+        style=Markup(style),
+        title=str(stamp.get("title") or stamp.get("name") or "Plan"),
+        authority=run.authority,
+        statement=str(stamp.get("statement") or STATEMENT),
+        internal=INTERNAL,
+        banners=banners(run),
+        facts=[
+            ("Planned years", " to ".join(map(academic_year_label, (run.first, run.last)))),
+            ("Base year", academic_year_label(run.base)),
+            ("Planning model", str(dict(stamp.get("model", {})).get("title") or "")),
+            ("Scenario", str(stamp.get("name") or "")),
+            ("Made on", fmt.date(stamp.get("created"))),
+        ],
+        sections=found,
+        tiles=tiles(run),
+        picture=picture,
+        drawing=drawing,
+    )
+
+
+def banners(run: Run) -> list[Banner]:
+    """What a reader must know before anything else."""
+    found = []
+    audit = run.stamp.get("audit")
+    if not audit:
+        found.append(
+            Banner("failed", "This plan was not audited",
+                   "No independent audit is recorded for this run. Do not use its numbers.")
+        )  # fmt: skip
+    elif not audit.get("passed"):
+        differences = [str(d) for d in audit.get("differences", [])]
+        found.append(
+            Banner(
+                "failed",
+                "This plan failed the independent audit",
+                "The audit computes the plan again from its inputs and comes to other numbers in "
+                f"{len(differences):,} {'place' if len(differences) == 1 else 'places'}. Do not "
+                "use this report for a decision; report the differences to whoever keeps the "
+                "software.",
+                tuple(differences[:SHOWN_DIFFERENCES]),
+                max(0, len(differences) - SHOWN_DIFFERENCES),
+            )
+        )
+    if run.ended_early:
+        solver = run.solver
+        gap = fmt.percent(as_float(solver.get("gap", as_float("nan"))), 2)
+        asked = fmt.percent(as_float(solver.get("gap_asked") or as_float("nan")), 2)
+        reason = {
+            "interrupted by hand": "The search was interrupted",
+            "time limit": "The search reached its time limit",
+        }.get(run.ended_early, f"The search ended early ({run.ended_early})")
+        found.append(
+            Banner(
+                "early",
+                reason,
+                f"This is the best plan found so far, not the best one there is: it may cost up to "
+                f"{gap} more than the best plan; {asked} was asked for. Schemes may change when "
+                "the search runs to its end.",
+            )
+        )
+    return found
+
+
+def tiles(run: Run) -> list[tuple[str, str]]:
+    """Four numbers for the top of the page: (number, words)."""
+    row = run.local_by_year.loc[run.last]
+    last = academic_year_label(run.last)
+    opened = run.opened
+    unmet = as_float(run.unmet_by_year[run.last])
+    return [
+        (fmt.whole(run.children(run.last)), f"children and young people with a plan in {last}"),
+        (
+            fmt.share_of(as_float(row["in_local_state_places"]), as_float(row["children_needing"])),
+            f"of those who need more than a mainstream class have a local place in {last}",
+        ),
+        (str(len(opened)), f"schemes open, with {fmt.places(as_float(opened['places'].sum()))}"),
+        (
+            fmt.count(unmet),
+            f"children without a suitable place in {last}",
+        ),
+    ]
+
+
+def picture(figure: Figure) -> dict[str, Markup]:
+    """A figure drawn for a wide page and for a telephone."""
+    return {"wide": Markup(figure.draw(WIDE)), "narrow": Markup(figure.draw(NARROW))}
+
+
+def drawing(entry: str) -> Markup:
+    """A swatch of a legend; it is made of constants only."""
+    return Markup(entry)
+

@@ -1,0 +1,1 @@
+"""Three real English authorities, built from published data that stay outside the project."""
