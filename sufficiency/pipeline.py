@@ -36,7 +36,7 @@ from sufficiency.solving import (
     StandardForm,
     contradictions,
     search,
-    solve_by_columns,
+    solve,
     solver_version,
 )
 from sufficiency.tables import MANIFEST, Tables, check_tables, read_tables, write_table
@@ -483,15 +483,17 @@ def optimise(
             "No plan can obey all rules at once.", contradiction_in_words(question, broken)
         )
     tell("Searching for the best schemes")
-    best = search(form, options, lambda p: tell("Searching for the best schemes", p))
+    needed = _needed_columns(question, form)
+    best = search(form, options, lambda p: tell("Searching for the best schemes", p), needed)
     tell("Placing children without new schemes")
-    without = _with_schemes_at(form, _committed(question), options, best.used)
+    without = _with_schemes_at(form, _committed(question), options)
     if not best.found:
         best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
-    tell("Placing children for the chosen schemes")
-    final = _with_schemes_at(form, best.values, options, best.used, whole_children)
-    values = final.values
-    dual = final.row_dual if not whole_children else np.zeros(0)
+    final = best
+    if not len(best.row_dual) and not whole_children:
+        tell("Placing children for the chosen schemes")
+        final = _with_schemes_at(form, best.values, options)
+    values, dual = final.values, final.row_dual
     localities = dict(
         zip(loaded.tables.areas["area"], loaded.tables.areas["locality"], strict=True)
     )
@@ -522,26 +524,28 @@ def _committed(q: Question) -> dict[tuple[int, int], float]:
     }
 
 
+def _needed_columns(q: Question, form: StandardForm) -> np.ndarray[Any, Any]:
+    """Columns without which a smaller model could not place everybody: slacks and staying on."""
+    staying = q.arcs["staying"].to_numpy(bool)
+    return np.array(
+        [name != "placed" or staying[index] for name, index in form.columns], dtype=bool
+    )
+
+
 def _with_schemes_at(
     form: StandardForm,
     opens: dict[tuple[int, int], float] | np.ndarray[Any, Any],
     options: SolveOptions,
-    used: np.ndarray[Any, Any],
-    whole_children: bool = False,
 ) -> Outcome:
     """Place children exactly for given schemes: every z by its index, or all column values."""
     is_open = np.array([name == "open" for name, _ in form.columns])
-    fixed = is_open | (form.integer if whole_children else False)
     if isinstance(opens, dict):
         values = np.array(
             [opens[index] if name == "open" else 0.0 for name, index in form.columns], dtype=float
         )
     else:
-        values = np.where(fixed, np.round(opens), 0.0)
-    begin = used if len(used) else np.ones(len(form.cost), dtype=bool)
-    outcome = solve_by_columns(
-        form.with_fixed(fixed, values), replace(options, gap=1e-7, time_limit=None), begin
-    )
+        values = np.where(is_open, np.round(opens), 0.0)
+    outcome = solve(form.with_fixed(is_open, values), replace(options, time_limit=None))
     if not outcome.found:
         raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
     return outcome

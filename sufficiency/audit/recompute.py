@@ -200,7 +200,7 @@ class Facts:
         self.northing = table["northing"].to_numpy(float)
         self.fee = table["fee_pounds"].to_numpy(float)
         self.own_top_up = table["top_up_pounds"].to_numpy(float)
-        self.site = np.where(self.new, table["site"].fillna("").to_numpy(object), "")
+        self.site = np.where(self.new, table["site"].astype(object).fillna("").to_numpy(), "")
         inside = [
             flag
             if not np.isnan(flag)

@@ -51,7 +51,7 @@ def dsg_year(m: Any, q: Question, t: int) -> tuple[float, Any]:
 
 
 def scheme_value(q: Question) -> dict[tuple[int, int], float]:
-    """Present value of each z[s, t]: place funding, running cost, capital, residual value, price."""
+    """Present value of each z[s, t]: place funding, running cost, capital, residual, price."""
     model, weights = q.model, q.model.ledger_weights
     value: dict[tuple[int, int], float] = {}
 
@@ -83,7 +83,7 @@ def scheme_value(q: Question) -> dict[tuple[int, int], float]:
 
 
 def constant_value(q: Question) -> float:
-    """Present value that no decision changes: funding of standing places, less other areas' charges."""
+    """Present value that no decision changes: standing places, less other areas' charges."""
     return float(
         sum(
             q.model.ledger_weights["dsg"] * q.discount[t] * place_cost(q, p, t)

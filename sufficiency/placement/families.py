@@ -51,7 +51,8 @@ def every_child_placed_index(q: Question) -> list[int]:
 def every_child_placed(m: Model, k: int) -> Any:
     r"""Every child of a cohort is placed, or counted as unmet; nobody is dropped.
 
-    $$\sum_{p:(k,p)\in A} (x_{kp} + x^{\mathrm{stay}}_{kp}) + u_k = n_k + \sum_{(j,q)\to k} r_{j,t(k)}\,x_{jq}
+    $$\sum_{p:(k,p)\in A} (x_{kp} + x^{\mathrm{stay}}_{kp}) + u_k
+      = n_k + \sum_{(j,q)\to k} r_{j,t(k)}\,x_{jq}
       \qquad \forall k \text{ not settled}$$
 
     The last sum counts children who re-enter in the middle of a phase, because the age range of
@@ -121,7 +122,7 @@ def only_those_already_there(m: Model, i: int) -> Any:
 
 
 def stay_in_sector_index(q: Question) -> list[int]:
-    """Groups (kind, need, tier, phase entered, year) whose children may stay in the kind."""
+    """Groups (kind, phase entered, year) whose children may stay in the kind."""
     return list(range(len(q.sector_keys)))
 
 
@@ -155,7 +156,7 @@ def _free_children(m: Model, g: int) -> tuple[Any, float]:
 
 
 def preference_floor_index(q: Question) -> list[int]:
-    """Groups (rule, need, tier, phase entered, year) with a floor and an admissible place."""
+    """Groups (rule, tier, phase entered, year) with a floor and an admissible place."""
     return [int(g) for g in np.flatnonzero((q.preference_keys["side"] == "floor").to_numpy())]
 
 

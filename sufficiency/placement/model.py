@@ -51,7 +51,6 @@ def build(question: Question) -> Any:
     children = pyo.NonNegativeIntegers if q.settings.whole_children else pyo.NonNegativeReals
     sources = {str(b) for b in q.budgets["source"]}
     m.sources_of = lambda s: sorted(set(q.funding_sources[s] or sources) & sources)
-    years = range(q.settings.first_year, q.settings.last_year + 1)
 
     # Finite bounds, all implied by the rows, let any prices give a valid bound on the objective.
     most = q.cohorts["most"].to_numpy(float)
@@ -66,9 +65,7 @@ def build(question: Question) -> Any:
     m.beyond = pyo.Var(f.places_index(q), bounds=(0.0, everybody))
     m.limit_beyond = pyo.Var(f.place_limits_index(q), bounds=(0.0, everybody))
     m.displaced = pyo.Var(f.stay_in_sector_index(q), bounds=(0.0, everybody))
-    m.short_roll = pyo.Var(
-        f.viable_roll_index(q), bounds=(0.0, float(q.schemes["places"].sum()))
-    )
+    m.short_roll = pyo.Var(f.viable_roll_index(q), bounds=(0.0, float(q.schemes["places"].sum())))
     m.out_of_balance = pyo.Var(f.in_year_balance_index(q), domain=pyo.NonNegativeReals)
     m.drawn = pyo.Var(
         [(s, b, y) for s, y in f.capital_drawn_index(q) for b in m.sources_of(s)]

@@ -854,9 +854,10 @@ class _Arcs:
         An arc is dropped when the same cohort can go, for its whole phase, to a provision without
         a limit on places whose yearly cost is lower, and choosing between them touches no other
         rule: no preference floor or ceiling, no stay in the sector, no right to stay on, no viable
-        roll. Where in-year balance is asked for, what a place takes from the grant counts apart from
-        what it costs, and nothing is dropped. An arc that ends in mid-phase is dropped only when what it costs more until then
-        exceeds all that the rest of the phase could cost: what follows is taken to be free.
+        roll. An arc that ends in mid-phase is dropped only when what it costs more until then
+        exceeds all that the rest of the phase could cost: what follows is taken to be free. Where
+        in-year balance is asked for, what a place takes from the grant counts apart from what it
+        costs, and nothing is dropped.
         """
         if self.settings.balance_from is not None:
             return np.zeros(len(row), dtype=bool)
@@ -889,11 +890,16 @@ class _Arcs:
                 & np.isin(tier, rule.tiers)
                 & np.isin(names, np.array(rule.phases, dtype=object))
             )
-        sectors = [k for k, share in model.stay_in_sector_share.items() if share > 0]
+        in_sector = np.zeros(len(row), dtype=bool)
+        for kind, shares in model.stay_in_sector_share.items():
+            bound_phases = [phase for phase, share in shares.items() if share > 0]
+            in_sector |= (kinds[provision] == kind) & np.isin(
+                names, np.array(bound_phases, dtype=object)
+            )
         spans = (self.stay_on_share[provision] > 0) & (
             self.highest[provision] >= self._next_transition(group)[row]
         )
-        plain = ~in_rule & ~spans & ~np.isin(kinds[provision], sectors)
+        plain = ~in_rule & ~spans & ~in_sector
         unlimited = plain & ~np.isfinite(self.supply.places).any(axis=1)[provision]
         unlimited &= ~np.isin(provision, self.limited_inside) & (end == phase_end[row]) & ~beyond
         cheapest = np.full(len(chosen), np.inf)
@@ -1097,9 +1103,9 @@ def _sectors(
     supply: _Supply,
     demand: _Arcs,
 ) -> tuple[pd.DataFrame, Rows, Rows]:
-    """Groups for stay_in_sector: (kind, need, tier, phase, entry), who is placed, who was there."""
-    columns = ["kind", "need", "tier", "phase", "entry"]
-    kinds = {k for k, share in model.stay_in_sector_share.items() if share > 0}
+    """Groups for stay_in_sector: (kind, phase, entry), who is placed, who was there."""
+    columns = ["kind", "phase", "entry"]
+    kinds = set(model.stay_in_sector_share)
     before = (
         pd.concat(demand.before, ignore_index=True)
         if demand.before
@@ -1108,13 +1114,15 @@ def _sectors(
     kind_of = supply.frame["kind"].to_numpy()
 
     def describe(cohort: Ints, provision: Ints) -> pd.DataFrame:
-        part = cohorts.iloc[cohort][["need", "tier", "phase", "entry"]].reset_index(drop=True)
+        part = cohorts.iloc[cohort][["phase", "entry"]].reset_index(drop=True)
         return part.assign(kind=kind_of[provision], cohort=cohort)[[*columns, "cohort"]]
 
     was = describe(before["cohort"].to_numpy(np.int64), before["provision"].to_numpy(np.int64))
     was["arc"] = before["arc"].to_numpy(np.int64)
     was["present"] = before["present"].to_numpy(float)
-    was = was[was["kind"].isin(kinds)]
+    bound_phases = [model.stay_in_sector_share[k].get(ph, 0.0) > 0 if k in kinds else False
+                    for k, ph in zip(was["kind"], was["phase"], strict=True)]  # fmt: skip
+    was = was[np.array(bound_phases, dtype=bool)]
     now_arc = np.flatnonzero(
         np.isin(kind_of[arcs["provision"].to_numpy(int)], list(kinds))
         & (cohorts["origin"].to_numpy()[arcs["cohort"].to_numpy(int)] == "transfer")
@@ -1138,14 +1146,17 @@ def _sectors(
             len(keys), at[good].astype(np.int64), frame["arc"].to_numpy(np.int64)[good], share[good]
         )
 
-    keys["share"] = [model.stay_in_sector_share[k] for k in keys["kind"]]
+    keys["share"] = [
+        model.stay_in_sector_share[k].get(phase, 0.0)
+        for k, phase in zip(keys["kind"], keys["phase"], strict=True)
+    ]
     return keys, rows(now, np.ones(len(now))), rows(was, was["present"].to_numpy(float))
 
 
 def _preferences(
     model: PlanningModel, cohorts: pd.DataFrame, arcs: pd.DataFrame, supply: _Supply
 ) -> tuple[pd.DataFrame, Rows, list[Ints], Rows]:
-    """Groups for preference floors and ceilings: (rule, need, tier, phase, entry).
+    """Groups for preference floors and ceilings: (rule, tier, phase, entry).
 
     Returns the keys (with side and share), the arcs by which free children are placed in the
     kinds, the member cohorts, and the arcs of members who stay on and so are not free.
@@ -1171,7 +1182,7 @@ def _preferences(
         ]
         sides = [("floor", rule.floor)] if rule.floor > 0 else []
         sides += [("ceiling", rule.ceiling)] if rule.ceiling < 1 else []
-        for key, part in here.groupby(["need", "tier", "phase", "entry"], sort=True):
+        for key, part in here.groupby(["tier", "phase", "entry"], sort=True):
             for side, share in sides:
                 ids = part.index.to_numpy(np.int64)
                 if side == "floor":
@@ -1190,5 +1201,5 @@ def _preferences(
         arc = np.concatenate([*parts, np.zeros(0, dtype=np.int64)])
         return _rows(len(parts), row, arc, np.ones(len(arc)))
 
-    columns = ["rule", "need", "tier", "phase", "entry", "side", "share"]
+    columns = ["rule", "tier", "phase", "entry", "side", "share"]
     return pd.DataFrame(keys, columns=columns), rows(placed), members, rows(stays)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sufficiency.placement.answer import Answer
 from sufficiency.placement.question import Question
-from sufficiency.vocabulary import KINDS, LOCAL_SUITABLE_FROM_YEAR_12, LOCAL_STATE_SPECIALIST
+from sufficiency.vocabulary import KINDS, LOCAL_STATE_SPECIALIST, LOCAL_SUITABLE_FROM_YEAR_12
 
 Floats = NDArray[np.float64]
 SMALL = 1e-7

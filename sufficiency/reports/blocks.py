@@ -56,6 +56,15 @@ class Table:
     dense: bool = False
     printed: bool = False
 
+    @property
+    def starts(self) -> frozenset[int]:
+        """Positions of the columns that begin a group, for the line between groups."""
+        found, at = set(), 0
+        for _, span in self.groups:
+            found.add(at)
+            at += span
+        return frozenset(found - {0})
+
 
 @dataclass(frozen=True)
 class Text:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import count as counter
 from typing import Any, Final
 
 import altair as alt
@@ -38,8 +38,9 @@ ON_COLOUR: Final = {NAVY: "#ffffff", PLUM: "#ffffff", CHARCOAL: "#ffffff"}
 """Text on a colour that keeps a contrast of 4.5; ink on all others."""
 
 NARROW: Final = 480
+DASHED: Final = (6, 4)
+"""Always: with committed schemes only."""
 FONT: Final = "Arial, Helvetica, sans-serif"
-_numbers = counter(1)
 
 
 @dataclass(frozen=True)
@@ -91,19 +92,19 @@ def spread(positions: Sequence[float], least: float) -> list[float]:
     return result
 
 
-def svg(chart: alt.TopLevelMixin, alt_text: str) -> str:
-    """Turn a chart into SVG for inlining: responsive, its ids unique on the page, described."""
-    drawn = vl_convert.vegalite_to_svg(chart.to_dict())
-    return inline(str(drawn), alt_text)
+def render(chart: Any) -> str:
+    """Turn a chart into SVG."""
+    return str(vl_convert.vegalite_to_svg(chart.to_dict()))
 
 
 def inline(drawn: str, alt_text: str) -> str:
-    """Make an SVG document safe beside others in one page.
+    """Make an SVG document part of a page: responsive, described, safe beside others.
 
     Clip paths of two charts carry the same ids when they come from the renderer; the second chart
     would be clipped by the first.
     """
-    prefix = f"chart{next(_numbers)}-"
+    # From the content, so that the same run gives the same page.
+    prefix = f"c{zlib.crc32((alt_text + drawn).encode()):08x}-"
     drawn = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', drawn)
     drawn = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", drawn)
     drawn = re.sub(r'\s(?:xmlns|xmlns:xlink|version)="[^"]*"', "", drawn)
@@ -142,9 +143,7 @@ def _finish(chart: Any) -> Any:
 # ------------------------------------------------------------------ placement mix
 
 
-def stacked_years(
-    table: pd.DataFrame, labels: Sequence[str], width: int
-) -> Any:
+def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any:
     """Children by year in stacked bars with labels at their end.
 
     Args:
@@ -388,9 +387,7 @@ def difference_bars(
         y = alt.Y(
             "value:Q",
             scale=alt.Scale(domain=[low - room, high + room], nice=False),
-            axis=alt.Axis(
-                title=unit if i % per_row == 0 else None, tickCount=5, format="+,.3~g"
-            ),
+            axis=alt.Axis(title=unit if i % per_row == 0 else None, tickCount=5, format="+,.3~g"),
         )
         bars = alt.Chart(part).mark_bar().encode(
             x=x, y=y,
@@ -417,31 +414,37 @@ def ranked_bars(
     width: int,
 ) -> Any:
     """Horizontal bars from zero, largest first, with the name above and the value beside."""
-    step = 40
-    high = max([*values, 1e-9])
+    step, high = 42, max([*values, 1e-9])
+    height = step * len(names) + 4
     frame = pd.DataFrame(
         {
-            "row": [f"{i:02d}" for i in range(len(names))],
+            "row": [step * i + 27 for i in range(len(names))],
             "name": list(names),
             "value": list(values),
             "words": list(words),
             "colour": list(colours),
         }
     )
-    y = alt.Y("row:N", axis=None, scale=alt.Scale(paddingInner=0.6, paddingOuter=0.55))
+    y = _rows(height)
     x = alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, high], nice=False))
     base = alt.Chart(frame)
-    bars = base.mark_bar().encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
-    label = base.mark_text(align="left", dy=-step * 0.42, fontSize=12.5, color=INK).encode(
+    bars = base.mark_bar(orient="horizontal", size=14).encode(
+        x=x, x2=alt.datum(0), y=y, color=alt.Color("colour:N", scale=None)
+    )
+    label = base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
         x=alt.value(0), y=y, text="name:N"
     )
     value = base.mark_text(align="left", dx=6, fontSize=12.5, color=INK).encode(
         x=x, y=y, text="words:N"
     )
     inner = width - 110
-    return _finish(
-        alt.layer(bars, label, value).properties(width=inner, height=step * len(frame))
-    )
+    return _finish(alt.layer(bars, label, value).properties(width=inner, height=height))
+
+
+def _rows(height: int) -> Any:
+    """A vertical axis in pixels from the top, for rows of a known height."""
+    scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
+    return alt.Y("row:Q", axis=None, scale=scale)
 
 
 # ------------------------------------------------------------------ schedule
@@ -456,33 +459,38 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         years: first financial year to last academic year.
         width: of the page in pixels.
     """
-    step = 48
+    step = 46
     frame = rows.reset_index(drop=True).copy()
-    frame["row"] = [f"{i:03d}" for i in range(len(frame))]
+    height = step * len(frame) + 8
+    frame["row"] = [step * i + 33 for i in range(len(frame))]
     end = float(years[-1] + 1)
     frame["when"] = [f"Sept {y}" for y in frame["opens"]]
     # The academic year begins five twelfths into the financial year.
     frame["open_at"] = frame["opens"] + 5 / 12
     frame["end"] = end + 5 / 12
-    frame["label"] = frame["name"] + frame["detail"].map(lambda d: f"  \N{MIDDLE DOT}  {d}")
-    letters = int((width - 20) / 6.4)
+    frame["label"] = frame["name"]
+    if width >= NARROW:
+        frame["label"] += frame["detail"].map(lambda d: f"  \N{MIDDLE DOT}  {d}")
+    letters = int((width - 20) / 6.1)
     frame["label"] = [t if len(t) <= letters else t[: letters - 1] + "…" for t in frame["label"]]
     frame["ink"] = frame["colour"].map(lambda c: ON_COLOUR.get(c, INK))
     low, high = float(years[0]), end + 5 / 12
     ticks = list(range(years[0], years[-1] + 2))
     every = 1 if width >= NARROW else 3
-    y = alt.Y("row:N", axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.55))
+    y = _rows(height)
     axis = alt.Axis(
         title=None, values=ticks[::every], labelAngle=0, grid=True, orient="top",
         labelExpr="'Apr ' + format(datum.value, 'd')",
     )  # fmt: skip
     x = alt.X("spend_from:Q", scale=alt.Scale(domain=[low, high], nice=False), axis=axis)
     base = alt.Chart(frame)
-    building = base.mark_bar(fillOpacity=0.15, strokeDash=[3, 2], strokeWidth=1.2).encode(
+    building = base.mark_bar(
+        orient="horizontal", size=17, fillOpacity=0.15, strokeDash=[3, 2], strokeWidth=1.2
+    ).encode(
         x=x, x2="open_at:Q", y=y,
         color=alt.Color("colour:N", scale=None), stroke=alt.Stroke("colour:N", scale=None),
     )  # fmt: skip
-    opened = base.mark_bar().encode(
+    opened = base.mark_bar(orient="horizontal", size=18).encode(
         x=alt.X("open_at:Q"), x2="end:Q", y=y, color=alt.Color("colour:N", scale=None)
     )
     inner = width - 24
@@ -498,11 +506,9 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         .mark_text(align="right", dx=-5, fontSize=12, color=INK)
         .encode(x="open_at:Q", y=y, text="when:N")
     )
-    name = base.mark_text(align="left", dy=-step * 0.40, fontSize=12.5, color=INK).encode(
+    name = base.mark_text(align="left", dy=-19, fontSize=12.5, color=INK).encode(
         x=alt.value(0), y=y, text="label:N"
     )
     return _finish(
-        alt.layer(building, opened, text, before, name).properties(
-            width=inner, height=step * len(frame)
-        )
+        alt.layer(building, opened, text, before, name).properties(width=inner, height=height)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
 from sufficiency.plan import Plan, read_run
-from sufficiency.vocabulary import LEDGERS
+from sufficiency.vocabulary import LEDGERS, academic_year_label, financial_year_label
 
 UNMET: Final = "unmet"
 TOLERANCE: Final = 0.05
@@ -86,6 +87,11 @@ def as_float(value: Any) -> float:
 def as_int(value: Any) -> int:
     """A cell of a table as a whole number, such as a year."""
     return int(value)
+
+
+def records(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows of a table with their columns as attributes."""
+    yield from frame.itertuples(index=False)
 
 
 def group_of(kind: str) -> str:
@@ -181,6 +187,28 @@ class Run:
     def years(self) -> list[int]:
         """Base year and planned years."""
         return list(range(self.base, self.last + 1))
+
+    @property
+    def labels(self) -> list[str]:
+        """Base year and planned years as text."""
+        return [academic_year_label(y) for y in self.years]
+
+    @property
+    def period(self) -> str:
+        """The planned academic years in words."""
+        return f"{academic_year_label(self.first)} to {academic_year_label(self.last)}"
+
+    @property
+    def finances(self) -> str:
+        """The complete financial years in words."""
+        return f"{financial_year_label(self.first)} to {financial_year_label(self.last)}"
+
+    @property
+    def line_words(self) -> str:
+        """What solid and dashed lines of a chart mean."""
+        if self.without is None:
+            return "with the plan's schemes"
+        return "solid with the plan's schemes, dashed with committed schemes only"
 
     @property
     def authority(self) -> str:

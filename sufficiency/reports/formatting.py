@@ -7,7 +7,7 @@ is "not available", which is something else than zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from sufficiency.vocabulary import KINDS, NEEDS, TIERS
 
 NOT_AVAILABLE: Final = "not available"
 MINUS: Final = "\N{MINUS SIGN}"
+NONE: Final = "\N{EN DASH}"
+"""Stands where there is nothing to count, which is something else than zero."""
 
 
 def is_known(number: float | None) -> bool:
@@ -44,6 +46,11 @@ def count(number: float | None) -> str:
         return "<0.1" if number > 0 else "0"
     sign = MINUS if number < 0 else ""
     return sign + (f"{size:.1f}".removesuffix(".0") if size < 9.95 else f"{round(size):,}")
+
+
+def counts(numbers: Iterable[float]) -> list[str]:
+    """A row of :func:`count`."""
+    return [count(float(number)) for number in numbers]
 
 
 def children(number: float | None) -> str:
@@ -117,6 +124,12 @@ def scaled(amount: float | None, scale: tuple[float, str, int]) -> str:
     divisor, _, decimals = scale
     text = f"{abs(amount) / divisor:,.{decimals}f}"
     return text if float(text.replace(",", "")) == 0 or amount >= 0 else MINUS + text
+
+
+def signed(amount: float, scale: tuple[float, str, int]) -> str:
+    """A difference in a table, with a plus sign where it is above zero."""
+    text = scaled(amount, scale)
+    return f"+{text}" if amount > 0 and text.strip("0.,") else text
 
 
 def exact_pounds(amount: float | None) -> str:
@@ -220,7 +233,8 @@ def model_value(value: Any, unit: str, key: str = "") -> list[str]:
         if value and all(isinstance(item, dict) for item in value):
             return ["; ".join(model_value(item, "", key)) for item in value]
         if len(value) == 26 and "age" in unit:
-            return [f"age {age}: {_number(item, unit)}" for age, item in enumerate(value)]
+            listed = ", ".join(f"{age}: {_number(item, unit)}" for age, item in enumerate(value))
+            return [f"by age: {listed}"]
         return [", ".join(_number(item, unit) for item in value)]
     return [_number(value, unit)]
 

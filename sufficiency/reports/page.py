@@ -13,6 +13,7 @@ from markupsafe import Markup
 from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import Figure
+from sufficiency.reports.charts import inline
 from sufficiency.reports.facts import Run, as_float
 from sufficiency.reports.sections import sections
 from sufficiency.vocabulary import STATEMENT, academic_year_label
@@ -86,7 +87,7 @@ def render(run: Run) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = environment.from_string((shipped / "page.html.j2").read_text(encoding="utf-8"))
+    template = environment.from_string((shipped / "page.html").read_text(encoding="utf-8"))
     style = (shipped / "page.css").read_text(encoding="utf-8")
     stamp = run.stamp
     found = sections(run)
@@ -146,9 +147,9 @@ def banners(run: Run) -> list[Banner]:
             Banner(
                 "early",
                 reason,
-                f"This is the best plan found so far, not the best one there is: it may cost up to "
-                f"{gap} more than the best plan; {asked} was asked for. Schemes may change when "
-                "the search runs to its end.",
+                "This is the best plan found so far, not the best one there is: another could be "
+                f"up to {gap} cheaper; {asked} was asked for. Schemes may change when the search "
+                "runs to its end.",
             )
         )
     return found
@@ -166,7 +167,11 @@ def tiles(run: Run) -> list[tuple[str, str]]:
             fmt.share_of(as_float(row["in_local_state_places"]), as_float(row["children_needing"])),
             f"of those who need more than a mainstream class have a local place in {last}",
         ),
-        (str(len(opened)), f"schemes open, with {fmt.places(as_float(opened['places'].sum()))}"),
+        (
+            str(len(opened)),
+            ("scheme opens" if len(opened) == 1 else "schemes open")
+            + f", with {fmt.places(as_float(opened['places'].sum()))}",
+        ),
         (
             fmt.count(unmet),
             f"children without a suitable place in {last}",
@@ -176,10 +181,10 @@ def tiles(run: Run) -> list[tuple[str, str]]:
 
 def picture(figure: Figure) -> dict[str, Markup]:
     """A figure drawn for a wide page and for a telephone."""
-    return {"wide": Markup(figure.draw(WIDE)), "narrow": Markup(figure.draw(NARROW))}
+    drawn = {"wide": figure.draw(WIDE), "narrow": figure.draw(NARROW)}
+    return {name: Markup(inline(svg, figure.alt)) for name, svg in drawn.items()}
 
 
 def drawing(entry: str) -> Markup:
     """A swatch of a legend; it is made of constants only."""
     return Markup(entry)
-

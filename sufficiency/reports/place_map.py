@@ -13,8 +13,8 @@ import shapely
 from shapely.geometry import MultiPoint, Point
 from shapely.geometry.base import BaseGeometry
 
-from sufficiency.reports.charts import COLOURS, FONT, INK, NARROW, SHADES, inline
-from sufficiency.reports.facts import SPECIALIST, Run, as_float, group_of
+from sufficiency.reports.charts import COLOURS, FONT, INK, NARROW, SHADES
+from sufficiency.reports.facts import SPECIALIST, Run, as_float, group_of, records
 
 BREAKS = (15.0, 30.0, 45.0)
 """Minutes at which the shade of an area changes; the last is the guide for primary age."""
@@ -27,8 +27,8 @@ SHAPES = {
     "Independent or non-maintained": "triangle",
     "College, alternative, elsewhere": "diamond",
 }
-FAR = 1.12
-"""Provision within so much of the boundary's box is drawn; what lies further is listed."""
+MARGIN = 0.06
+"""Margin around the authority, as a share of its longer side; what lies beyond is listed."""
 
 
 @dataclass
@@ -58,9 +58,13 @@ class MapData:
     @property
     def frame(self) -> tuple[float, float, float, float]:
         """Least and greatest easting and northing drawn."""
-        west, south, east, north = self.land.bounds
-        margin = 0.05 * max(east - west, north - south, 1000.0)
-        return west - margin, south - margin, east + margin, north + margin
+        return _around(self.land, MARGIN)
+
+
+def _around(land: BaseGeometry, share: float) -> tuple[float, float, float, float]:
+    west, south, east, north = land.bounds
+    margin = share * max(east - west, north - south, 1000.0)
+    return west - margin, south - margin, east + margin, north + margin
 
 
 def collect(run: Run) -> MapData | None:
@@ -95,9 +99,7 @@ def median_minutes(run: Run) -> pd.Series:
     here = placed[(placed["academic_year"] == run.last) & placed["kind"].isin(SPECIALIST)]
     journeys = run.plan.stays[["cohort", "provision", "minutes"]]
     journeys = journeys.drop_duplicates(["cohort", "provision"])
-    merged = here.merge(journeys, on=["cohort", "provision"], how="left").dropna(
-        subset=["minutes"]
-    )
+    merged = here.merge(journeys, on=["cohort", "provision"], how="left").dropna(subset=["minutes"])
     merged = merged.sort_values(["area", "minutes"])
     running = merged.groupby("area")["children"].cumsum()
     half = merged.groupby("area")["children"].transform("sum") / 2
@@ -136,12 +138,8 @@ def _provisions(run: Run, land: BaseGeometry) -> tuple[pd.DataFrame, list[str]]:
         return pd.DataFrame(columns=columns), []
     known = table.dropna(subset=["easting", "northing"])
     known = known.assign(group=known["kind"].map(group_of))
-    west, south, east, north = land.bounds
-    middle = ((west + east) / 2, (south + north) / 2)
-    wide, high = (east - west) / 2 * FAR, (north - south) / 2 * FAR
-    near = ((known["easting"] - middle[0]).abs() <= wide) & (
-        (known["northing"] - middle[1]).abs() <= high
-    )
+    west, south, east, north = _around(land, MARGIN * 0.6)
+    near = known["easting"].between(west, east) & known["northing"].between(south, north)
     return known.loc[near, columns].reset_index(drop=True), sorted(known.loc[~near, "name"])
 
 
@@ -190,7 +188,7 @@ def _schemes(run: Run) -> pd.DataFrame:
 # ------------------------------------------------------------------ drawing
 
 
-def draw(data: MapData, width: int, alt_text: str) -> str:
+def draw(data: MapData, width: int) -> str:
     """Draw the map as SVG, ``width`` pixels wide, north at the top."""
     narrow = width < NARROW
     west, south, east, north = data.frame
@@ -216,17 +214,15 @@ def draw(data: MapData, width: int, alt_text: str) -> str:
         f'<svg viewBox="0 0 {wide:.0f} {high + 44:.0f}" font-family="{FONT}" '
         f'font-size="{11 if narrow else 12.5}" fill="{INK}">'
     ]
-    for cell in data.cells.itertuples(index=False):
+    for cell in records(data.cells):
         fill = NO_CHILDREN if math.isnan(cell.minutes) else FILLS[shade(cell.minutes)]
         out.append(
             f'<path d="{outline(cell.geometry)}" fill="{fill}" fill-rule="evenodd" '
             'stroke="#b1b4b6" stroke-width="0.6"/>'
         )
-    out.append(
-        f'<path d="{outline(data.land)}" fill="none" stroke="#3D3D3D" stroke-width="1.5"/>'
-    )
+    out.append(f'<path d="{outline(data.land)}" fill="none" stroke="#3D3D3D" stroke-width="1.5"/>')
     taken: list[tuple[float, float, float, float]] = []
-    for site in data.sites.itertuples(index=False):
+    for site in records(data.sites):
         x, y = at(site.easting, site.northing)
         out.append(
             f'<path d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8" stroke="#ffffff" '
@@ -234,7 +230,7 @@ def draw(data: MapData, width: int, alt_text: str) -> str:
             f'stroke="#3D3D3D" stroke-width="1.8"><title>{escape(str(site.name))}</title></path>'
         )
         taken.append((x - 5, y - 5, x + 5, y + 5))
-    for provision in data.provisions.itertuples(index=False):
+    for provision in records(data.provisions):
         x, y = at(provision.easting, provision.northing)
         small = 2.6 if provision.group == "Mainstream class" else size
         out.append(symbol(provision.group, x, y, small, title=str(provision.name)))
@@ -242,7 +238,7 @@ def draw(data: MapData, width: int, alt_text: str) -> str:
             taken.append((x - size, y - size, x + size, y + size))
     shown = data.schemes.dropna(subset=["easting", "northing"])
     spots: dict[tuple[float, float], list[int]] = {}
-    for scheme in shown.itertuples(index=False):
+    for scheme in records(shown):
         x, y = at(scheme.easting, scheme.northing)
         spots.setdefault((round(x, 1), round(y, 1)), []).append(int(scheme.number))
         out.append(symbol(scheme.group, x, y, size * 1.35, stroke=INK, title=str(scheme.name)))
@@ -253,7 +249,7 @@ def draw(data: MapData, width: int, alt_text: str) -> str:
     out += _locality_names(data, at, taken, wide, high, 11 if narrow else 13)
     out += _scale_bar(scale, wide, high)
     out.append("</svg>")
-    return inline("".join(out), alt_text)
+    return "".join(out)
 
 
 def shade(minutes: float) -> int:
@@ -392,9 +388,7 @@ def swatch(fill: str) -> str:
 
 def mark_swatch(drawn: str) -> str:
     """A marker, drawn around (11, 11), for the map's key."""
-    return (
-        f'<svg viewBox="0 0 22 22" width="22" height="22" aria-hidden="true">{drawn}</svg>'
-    )
+    return f'<svg viewBox="0 0 22 22" width="22" height="22" aria-hidden="true">{drawn}</svg>'
 
 
 def dashed_swatch() -> str:

@@ -241,7 +241,9 @@ class PlanningModel:
     last_year_group: int = _rule(_whole_year_group)
     minimum_stay_years: float = _rule(_number(1, 10))
     stay_on_share: Mapping[str, float] = _rule(_by(KINDS, _share, "kind"))
-    stay_in_sector_share: Mapping[str, float] = _rule(_by(KINDS, _share, "kind"))
+    stay_in_sector_share: Mapping[str, Mapping[str, float]] = _rule(
+        _by(KINDS, _by(None, _share, "phase"), "kind")
+    )
     preference: tuple[Preference, ...] = _rule(_preferences)
     admits_tiers: Mapping[str, tuple[int, ...]] = _rule(
         _by(KINDS, _list_of(_one_of(TIERS, "tier")), "kind")
@@ -506,6 +508,15 @@ def _check_phases(values: Mapping[str, Any], report: Reporter) -> None:
         for phase in phases:
             if phase not in values[key]:
                 report.error(key, f"has no value for the phase {phase!r}.", "add it.")
+    for kind, shares in values["stay_in_sector_share"].items():
+        for phase in shares:
+            if phase not in phases:
+                report.error(
+                    f"stay_in_sector_share.{kind}",
+                    f"is no known phase{near(phase, phases)}",
+                    f"use: {', '.join(phases)}.",
+                    phase,
+                )
     for index, preference in enumerate(values["preference"]):
         for phase in preference.phases:
             if phase not in phases:

@@ -8,7 +8,6 @@ from sufficiency.solving.highs import (
     contradictions,
     search,
     solve,
-    solve_by_columns,
     solver_version,
 )
 
@@ -20,6 +19,5 @@ __all__ = [
     "contradictions",
     "search",
     "solve",
-    "solve_by_columns",
     "solver_version",
 ]

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import highspy
@@ -144,8 +145,7 @@ class Outcome:
     """What a solve returned.
 
     ``status`` is "optimal", "time limit", "interrupted", "infeasible" or what HiGHS calls it.
-    ``values`` is empty when no solution was found; ``row_dual`` is filled for continuous models,
-    ``used`` (columns worth beginning with) by :func:`search` on large ones.
+    ``values`` is empty when no solution was found; ``row_dual`` is filled for continuous models.
     """
 
     status: str
@@ -154,7 +154,6 @@ class Outcome:
     bound: float
     seconds: float
     row_dual: Floats = field(default_factory=lambda: np.zeros(0))
-    used: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     @property
     def found(self) -> bool:
@@ -177,7 +176,7 @@ def solver_version() -> str:
 def solve(
     form: StandardForm,
     options: SolveOptions,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], bool | None] | None = None,
     start: Floats | None = None,
     *,
     crossover: bool = True,
@@ -189,13 +188,15 @@ def solve(
     Args:
         form: the model.
         options: gap, time limit, threads, seed.
-        on_progress: called from the solving thread, at most twice a second.
+        on_progress: called from the solving thread, at most twice a second and at each better
+            solution; when it returns True the search ends as if the gap were reached.
         start: column values to start from.
         crossover: False leaves a continuous form at an interior point: rough values, and prices
             that :meth:`StandardForm.bound` turns into a valid bound.
     """
     highs = highspy.Highs()
-    highs.setOptionValue("output_flag", False)
+    # HiGHS tells progress only while it logs; the console stays quiet all the same.
+    highs.setOptionValue("log_to_console", False)
     highs.setOptionValue("threads", options.threads)
     highs.setOptionValue("random_seed", options.seed)
     highs.setOptionValue("mip_rel_gap", options.gap)
@@ -215,63 +216,29 @@ def solve(
     if not crossover:
         highs.setOptionValue("solver", "ipm")
         highs.setOptionValue("run_crossover", "off")
-    stop = threading.Event()
+    stop, enough = threading.Event(), threading.Event()
     clock = time.monotonic()
-    _listen(highs, is_mip, stop, on_progress)
+    _listen(highs, is_mip, stop, enough, on_progress)
     interrupted = _run(highs, stop)
     seconds = time.monotonic() - clock
-    return _outcome(highs, form, is_mip, seconds, interrupted, interior=not crossover)
+    outcome = _outcome(highs, form, is_mip, seconds, interrupted, interior=not crossover)
+    return replace(outcome, status="enough") if enough.is_set() and not interrupted else outcome
 
-
-def solve_by_columns(form: StandardForm, options: SolveOptions, use: Bools) -> Outcome:
-    """Solve a continuous form exactly by letting columns in as their prices call for them.
-
-    Args:
-        form: a form without integer columns.
-        options: time limit and seed; ``gap`` is the share within which the result is exact.
-        use: columns to begin with. It must leave the form feasible.
-
-    Returns:
-        The optimum over all columns, within ``options.gap`` of it at most; ``bound`` is valid for
-        all columns.
-    """
-    use = use.copy()
-    clock = time.monotonic()
-    while True:
-        outcome = solve(form.with_columns(use), options)
-        if not outcome.found:
-            return outcome
-        values = np.zeros(len(form.cost))
-        values[use] = outcome.values
-        outcome = replace(
-            outcome,
-            values=values,
-            bound=min(form.bound(outcome.row_dual), outcome.objective),
-            seconds=time.monotonic() - clock,
-        )
-        reduced = form.reduced_cost(outcome.row_dual)
-        wanted = np.flatnonzero((reduced < -1e-6 * max(1.0, abs(outcome.objective) * 1e-6)) & ~use)
-        if not len(wanted) or outcome.gap <= options.gap:
-            return outcome
-        worth = reduced[wanted] * np.minimum(form.upper[wanted], 1e9)
-        use[wanted[np.argsort(worth, kind="stable")[:LET_IN]]] = True
-
-
-LET_IN = 25_000
-"""Columns let in at a time, the most wanted first."""
 
 LARGE = 30_000
 """Columns from which a MIP is searched through its relaxation rather than whole."""
 
-NEAR_ZERO = (3e-6, 3e-5)
-"""Reduced costs, as a share of the objective, of the columns that a search works with."""
+STAGES = ((1e-5, 2.0), (5e-5, 1.2))
+"""Smaller models of a search: the reduced cost, as a share of the objective, up to which columns
+are in, and how many times the gap asked for its plan may lie from the bound. Over all columns the
+same integers cost less, so a plan at twice the gap is often within it."""
 
 
 def search(
     form: StandardForm,
     options: SolveOptions,
     on_progress: Callable[[Progress], None] | None = None,
-    start: Outcome | None = None,
+    always: Bools | None = None,
 ) -> Outcome:
     """Find and prove a plan: relaxation for the bound and prices, a small MIP for the integers.
 
@@ -284,12 +251,12 @@ def search(
         form: the model.
         options: gap, time limit for the whole search, threads, seed.
         on_progress: told seconds, best objective, bound and gap.
-        start: a feasible solution already known.
+        always: columns that every smaller model needs to stay feasible: slacks and the like.
     """
     clock = time.monotonic()
-    best = start
+    best: Outcome | None = None
     bound = -math.inf
-    used = np.zeros(0, dtype=bool)
+    needed = np.zeros(len(form.cost), dtype=bool) if always is None else always
 
     def left() -> SolveOptions:
         if options.time_limit is None:
@@ -301,68 +268,67 @@ def search(
 
     def now(status: str) -> Outcome:
         if best is None:
-            return Outcome(status, np.zeros(0), math.inf, bound, seconds(), used=used)
-        return replace(
-            best, status=status, bound=min(bound, best.objective), seconds=seconds(),
-            row_dual=np.zeros(0), used=used,
-        )  # fmt: skip
+            return Outcome(status, np.zeros(0), math.inf, bound, seconds())
+        lower = min(bound, best.objective)
+        return replace(best, status=status, bound=lower, seconds=seconds())
 
-    def tell(objective: float = math.inf, lower: float = -math.inf) -> None:
+    def tell(patience: float, progress: Progress | None = None) -> bool:
+        """Report progress; True when a solution lies within ``patience`` times the gap."""
+        known = best.objective if best is not None else math.inf
+        value = min(known, progress.best) if progress is not None else known
+        gap = (value - bound) / max(abs(value), 1e-9) if math.isfinite(value) else math.inf
         if on_progress is not None:
-            known = best.objective if best is not None else math.inf
-            value, low = min(known, objective), max(bound, lower)
-            gap = (value - low) / max(abs(value), 1e-9) if math.isfinite(value) else math.inf
-            on_progress(Progress(seconds(), value, low, gap))
+            on_progress(Progress(seconds(), value, bound, gap))
+        return gap <= patience * options.gap
 
     def out_of_time() -> bool:
         return options.time_limit is not None and seconds() >= options.time_limit
 
     if len(form.cost) >= LARGE:
-        fixed = np.zeros(len(form.cost), dtype=bool)
-        relaxed = form.with_fixed(fixed, np.zeros(len(form.cost)))
-        tell()
+        nothing = np.zeros(len(form.cost), dtype=bool)
+        relaxed = form.with_fixed(nothing, np.zeros(len(form.cost)))
+        tell(1.0)
         root = solve(relaxed, replace(left(), gap=0.0), crossover=False)
         if root.status == "infeasible":
             return replace(root, values=np.zeros(0))
         if not len(root.row_dual):
             return now(root.status)
         bound = max(bound, form.bound(root.row_dual))
-        tell()
+        tell(1.0)
         reduced = form.reduced_cost(root.row_dual)
-        for share in NEAR_ZERO:
+        for share, patience in STAGES:
             if out_of_time():
                 return now("time limit")
             small = reduced <= share * abs(bound)
-            used = use = small | form.integer | (root.values > 1e-6)
+            use = small | form.integer | (root.values > 1e-6) | needed
             part = solve(
                 form.with_columns(use),
                 replace(left(), gap=max(options.gap / 2, 1e-5)),
-                lambda p: tell(p.best),
+                partial(tell, patience),
             )
             if part.found:
-                values = np.zeros(len(form.cost))
-                values[use] = part.values
-                integers = np.round(values)
-                whole = solve_by_columns(
-                    form.with_fixed(form.integer, integers),
-                    replace(options, gap=1e-7, time_limit=None),
-                    use,
+                integers = np.zeros(len(form.cost))
+                integers[use] = np.round(part.values)
+                whole = solve(
+                    form.with_fixed(form.integer, integers), replace(options, time_limit=None)
                 )
                 if whole.found and (best is None or whole.objective < best.objective):
                     best = whole
-                tell()
-            if part.status == "interrupted":
+                tell(1.0)
+            if "interrupted" in (part.status, whole.status if part.found else ""):
                 return now("interrupted")
             if best is not None and now("optimal").gap <= options.gap:
                 return now("optimal")
     if out_of_time():
         return now("time limit")
-    last = solve(
-        form,
-        left(),
-        lambda p: tell(p.best, p.bound),
-        best.values if best is not None else None,
-    )
+    floor = bound
+
+    def tell_whole(progress: Progress) -> bool:
+        nonlocal bound
+        bound = max(floor, progress.bound)
+        return tell(1.0, progress)
+
+    last = solve(form, left(), tell_whole, best.values if best is not None else None)
     bound = max(bound, last.bound)
     if last.found and (best is None or last.objective <= best.objective):
         best = last
@@ -393,7 +359,8 @@ def _listen(
     highs: Any,
     is_mip: bool,
     stop: threading.Event,
-    on_progress: Callable[[Progress], None] | None,
+    enough: threading.Event,
+    on_progress: Callable[[Progress], bool | None] | None,
 ) -> None:
     def halt(event: Any) -> None:
         if stop.is_set():
@@ -402,18 +369,29 @@ def _listen(
     last = [-1.0]
 
     def report(event: Any) -> None:
-        out = event.data_out
         halt(event)
+        out = event.data_out
         if on_progress is None or out.running_time - last[0] < 0.5:
             return
         last[0] = out.running_time
-        on_progress(
-            Progress(out.running_time, out.mip_primal_bound, out.mip_dual_bound, out.mip_gap)
-        )
+        progress = Progress(out.running_time, out.mip_primal_bound, out.mip_dual_bound, out.mip_gap)
+        if on_progress(progress):
+            enough.set()
+            event.interrupt()
+
+    def better(event: Any) -> None:
+        last[0] = -1.0
+        report(event)
+
+    def halt_mip(event: Any) -> None:
+        halt(event)
+        if enough.is_set():
+            event.interrupt()
 
     if is_mip:
-        highs.cbMipInterrupt += halt
+        highs.cbMipInterrupt += halt_mip
         highs.cbMipLogging += report
+        highs.cbMipImprovingSolution += better
     highs.cbSimplexInterrupt += halt
     highs.callbacks[int(highspy.cb.HighsCallbackType.kCallbackIpmInterrupt)].subscribe(halt)
 

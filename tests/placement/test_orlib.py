@@ -136,7 +136,9 @@ def test_published_optimum(name: str) -> None:
     check(plan, published(name))
 
 
-@pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.parametrize(
+    "name", [n if n in EVERY_DAY else pytest.param(n, marks=pytest.mark.slow) for n in REPEATED]
+)
 def test_three_identical_years_cost_the_same(name: str) -> None:
     """A third of the flow costs in each of three years, openings paid once: the same optimum."""
     plan = optimise(as_authority(read_instance(name), years=3), gap=0.0)

@@ -68,10 +68,10 @@ PLANS = {"bury": 2804, "devon": 9848, "manchester": 8875}
 BASE_YEAR = 2024
 YEARS = 10
 NEAREST = {
-    "out_of_area_state_special": 12,
-    "independent_special": 15,
-    "non_maintained_special": 6,
-    "specialist_post_16": 6,
+    "out_of_area_state_special": 8,
+    "independent_special": 8,
+    "non_maintained_special": 5,
+    "specialist_post_16": 4,
 }
 WRONG_NEED_KM, WRONG_AGE_KM, OUTSIDE_KM = 30.0, 200.0, 100.0
 CITY_TRAVEL = {
@@ -209,8 +209,14 @@ def load(slug: str, *, years: int = YEARS) -> Loaded:
     )
 
 
-def build_tables(slug: str, model: PlanningModel) -> tuple[dict[str, pd.DataFrame], Any]:
+def build_tables(
+    slug: str, model: PlanningModel
+) -> tuple[dict[str, pd.DataFrame], Any]:
     """Input tables of an authority by name, and its boundary (EPSG:27700).
+
+    Args:
+        slug: bury, devon or manchester.
+        model: gives tier shares where a placement does not tell the tier.
 
     Raises:
         DataMissing: when the published data are not there.

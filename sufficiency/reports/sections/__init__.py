@@ -1,0 +1,41 @@
+"""The sections of the report, in the order in which a reader asks.
+
+Each function takes a run and returns one section: a question, its answer, the number, how sure we
+are, and the tables and figures behind it. Nothing here is HTML.
+"""
+
+from __future__ import annotations
+
+from sufficiency.reports.blocks import Section
+from sufficiency.reports.facts import Run
+from sufficiency.reports.sections.children import headline, local_places, mix
+from sufficiency.reports.sections.evidence import assumptions, certificate, data_quality
+from sufficiency.reports.sections.provision import (
+    marginal,
+    occupancy,
+    transfers,
+    travel,
+    whereabouts,
+)
+from sufficiency.reports.sections.schemes_and_money import costs, schemes
+
+ORDER = (
+    headline,
+    mix,
+    local_places,
+    schemes,
+    costs,
+    occupancy,
+    whereabouts,
+    travel,
+    transfers,
+    marginal,
+    assumptions,
+    data_quality,
+    certificate,
+)
+
+
+def sections(run: Run) -> list[Section]:
+    """All sections of the report."""
+    return [section(run) for section in ORDER]

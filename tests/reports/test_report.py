@@ -1,0 +1,380 @@
+"""The report: one page, nothing fetched, numbers of the tables, failures in red, names escaped."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sufficiency.pipeline import optimise, write_results
+from sufficiency.problems import InputError
+from sufficiency.reports import write_report
+from sufficiency.reports.facts import Run
+from sufficiency.reports.sections import sections
+from sufficiency.vocabulary import KINDS, STATEMENT
+from tests import tiny
+from tests.reports.browser import Browser, chromium
+from tests.reports.conftest import SCRIPT
+
+
+class Page(HTMLParser):
+    """Elements and text of a page."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._style = False
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._style = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._style = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._style:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def read(folder: Path) -> tuple[str, Page]:
+    source = (folder / "report.html").read_text(encoding="utf-8")
+    return source, Page(source)
+
+
+def change_stamp(folder: Path, **changes: Any) -> None:
+    stamp = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(stamp.get(key), dict):
+            stamp[key].update(value)
+        elif value is None:
+            stamp.pop(key, None)
+        else:
+            stamp[key] = value
+    (folder / "run.json").write_text(json.dumps(stamp), encoding="utf-8")
+
+
+def change_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    frame.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
+
+
+# ------------------------------------------------------------------ what stands on the page
+
+
+def test_page_asks_for_nothing(made: Path) -> None:
+    source, page = read(made)
+    assert "<script" not in source.lower()
+    assert not [t for t, _ in page.elements if t in ("script", "link", "iframe", "object", "img")]
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "data", "action"):
+            value = attributes.get(name)
+            assert value is None or value.startswith("#"), (tag, name, value)
+    assert not re.search(r"url\(\s*['\"]?(?!#)", source)
+    assert "@import" not in source
+
+
+def test_ids_are_unique_and_links_lead_somewhere(made: Path) -> None:
+    _, page = read(made)
+    ids = Counter(a["id"] for _, a in page.elements if a.get("id"))
+    assert [i for i, n in ids.items() if n > 1] == []
+    targets = [str(a["href"])[1:] for t, a in page.elements if t == "a" and a.get("href")]
+    assert [t for t in targets if t not in ids] == []
+
+
+def test_statement_and_internal_mark_stand(made: Path) -> None:
+    _, page = read(made)
+    assert STATEMENT in page.text
+    assert "INTERNAL: contains small numbers; not for publication" in page.text
+
+
+def test_questions_come_in_order_and_titles_are_short(made: Path) -> None:
+    found = sections(Run.read(made))
+    assert len(found) == 13
+    assert all(s.question.endswith("?") for s in found)
+    for section in found:
+        assert section.answer
+        for block in section.blocks:
+            if block.kind == "figure":
+                assert len(block.title.split()) <= 10 or SCRIPT in block.title, block.title
+                assert block.alt
+
+
+def test_figures_are_described(made: Path) -> None:
+    _, page = read(made)
+    drawn = [a for t, a in page.elements if t == "svg" and a.get("role") == "img"]
+    assert len(drawn) >= 16
+    assert all(a.get("aria-label") for a in drawn)
+
+
+def test_tables_have_scopes_and_captions(made: Path) -> None:
+    _, page = read(made)
+    heads = [a for t, a in page.elements if t == "th"]
+    scopes = ("col", "row", "colgroup", "rowgroup")
+    assert heads and all(a.get("scope") in scopes for a in heads)
+    tags = Counter(t for t, _ in page.elements)
+    assert tags["table"] == tags["caption"] > 10
+
+
+def test_all_ten_kinds_stand_in_the_table(made: Path) -> None:
+    _, page = read(made)
+    assert all(name in page.text for name in KINDS.values())
+
+
+def test_names_are_text(made: Path) -> None:
+    source, page = read(made)
+    assert SCRIPT in page.text
+    assert "<b>" not in source
+    assert "&lt;script&gt;" in source
+
+
+def test_every_rule_stands_with_its_source(made: Path) -> None:
+    _, page = read(made)
+    rules = json.loads((made / "inputs" / "rules.json").read_text(encoding="utf-8"))
+    for key, entry in rules.items():
+        assert re.sub(r"\s+", " ", entry["source"]) in page.text, key
+
+
+def test_page_is_small(made: Path) -> None:
+    assert (made / "report.html").stat().st_size < 2_000_000
+    assert not list(made.glob("*.unfinished"))
+
+
+# ------------------------------------------------------------------ numbers equal the tables
+
+
+def test_headline_equals_the_tables(made: Path) -> None:
+    _, page = read(made)
+    mix = pd.read_csv(made / "tables" / "mix.csv")
+    now = mix.loc[mix["academic_year"] == "2025/26", "children"].sum()
+    then = mix.loc[mix["academic_year"] == "2029/30", "children"].sum()
+    assert f"Tinyshire has {now:.0f} children and young people with a plan" in page.text
+    assert f"expects {then:.0f} in 2029/30" in page.text
+    gaps = pd.read_csv(made / "tables" / "gaps.csv")
+    last = gaps[gaps["academic_year"] == "2029/30"]
+    needing, local = last["children_needing"].sum(), last["in_local_state_places"].sum()
+    before = last["in_local_state_places_without_schemes"].sum()
+    assert f"{needing:.0f} of them need more than a mainstream class" in page.text
+    assert f"{local:.0f} ({local / needing:.0%}) have a local state place" in page.text
+    assert f"against {before:.0f} ({before / needing:.0%}) if only" in page.text
+    schemes = pd.read_csv(made / "tables" / "schemes.csv")
+    assert f"One of {len(schemes)} schemes opens: Extension of" in page.text
+
+
+@pytest.mark.parametrize("ledger", ["dsg", "general_fund", "capital"])
+def test_ledgers_equal_the_tables(made: Path, ledger: str) -> None:
+    _, page = read(made)
+    row = {"dsg": "Dedicated Schools Grant", "general_fund": "General fund", "capital": "Capital"}
+
+    def total(folder: str) -> float:
+        table = pd.read_csv(made / folder / "ledger.csv")
+        mine = table[table["complete"] & (table["ledger"] == ledger)]
+        return float(mine["pounds"].sum())
+
+    ours, theirs = total("tables"), total("without_schemes")
+    largest = max(
+        total_of
+        for folder in ("tables", "without_schemes")
+        for total_of in pd.read_csv(made / folder / "ledger.csv")
+        .query("complete")
+        .groupby("ledger")["pounds"]
+        .sum()
+    )
+    divisor, decimals = (1e6, 2) if largest >= 1e6 else (1e3, 0)
+    shown = f"{row[ledger]} {ours / divisor:,.{decimals}f} {theirs / divisor:,.{decimals}f}"
+    assert shown in page.text
+
+
+def test_no_sum_of_the_three_ledgers(made: Path) -> None:
+    run = Run.read(made)
+    whole = sum(run.totals.values())
+    _, page = read(made)
+    assert f"£{whole:,.0f}" not in page.text
+    assert "no total is given" in page.text
+
+
+def test_incomplete_year_stands_apart(made: Path) -> None:
+    _, page = read(made)
+    assert "2030-31 (incomplete)" in page.text
+
+
+# ------------------------------------------------------------------ failures
+
+
+def test_audit_failure_is_a_red_banner(run: Path) -> None:
+    change_stamp(run, audit={"passed": False, "differences": ["mix: <i>5</i> against 4."] * 30})
+    write_report(run)
+    source, page = read(run)
+    classes = [str(a.get("class")) for _, a in page.elements]
+    assert "banner failed" in classes
+    assert "running alarm" in classes
+    assert "This plan failed the independent audit" in page.text
+    assert "mix: <i>5</i> against 4." in page.text
+    assert "<i>" not in source
+    assert "18 more" in page.text
+
+
+def test_passed_audit_has_no_banner(run: Path) -> None:
+    change_stamp(run, audit={"passed": True, "differences": []})
+    write_report(run)
+    _, page = read(run)
+    assert not [a for _, a in page.elements if str(a.get("class")).startswith("banner")]
+    assert "found no difference" in page.text
+
+
+def test_missing_audit_is_a_red_banner(run: Path) -> None:
+    change_stamp(run, audit=None)
+    write_report(run)
+    assert "This plan was not audited" in read(run)[1].text
+
+
+@pytest.mark.parametrize(
+    ("solver", "words"),
+    [
+        ({"interrupted": True, "status": "interrupted"}, "The search was interrupted"),
+        ({"status": "time limit"}, "The search reached its time limit"),
+    ],
+)
+def test_early_end_is_said(run: Path, solver: dict[str, Any], words: str) -> None:
+    change_stamp(run, solver={**solver, "gap": 0.0321, "gap_asked": 0.01})
+    write_report(run)
+    text = read(run)[1].text
+    assert words in text
+    assert "3.21%" in text
+    assert "best plan found so far" in text
+
+
+def test_unmet_need_is_a_failure(run: Path) -> None:
+    mix = pd.read_parquet(run / "tables" / "mix.parquet")
+    mix.loc[(mix["kind"] == "unmet") & (mix["academic_year"] == "2028/29"), "children"] = 7.0
+    change_table(run, "mix", mix)
+    write_report(run)
+    source, page = read(run)
+    assert "in 2028/29, 7 children would have no suitable place" in page.text
+    assert "failure to be solved, never a saving" in page.text
+    assert "No suitable place" in source
+
+
+# ------------------------------------------------------------------ runs with something missing
+
+
+def test_run_without_schemes_boundary_and_places(tmp_path: Path) -> None:
+    loaded = tiny.world(
+        years=2,
+        provisions=[tiny.provision("M", "mainstream"), tiny.provision("I", "independent_special")],
+        commissioned=tiny.places(("M", 100)),
+        today=tiny.children(("A", "ASD", 1, 3, "M", 2.0)),
+        projected=tiny.forecast(
+            ("2026/27", "A", "ASD", 1, 4, 2.0), ("2027/28", "A", "ASD", 1, 5, 2.0)
+        ),
+    )
+    plan = optimise(loaded, threads=1)
+    write_results(plan, loaded, tmp_path / "run", report=True)
+    _, page = read(tmp_path / "run")
+    assert "No scheme was put forward" in page.text
+    assert "No child is expected to need more than a mainstream class" in page.text
+    assert "so there is no map" not in page.text
+
+
+def test_run_without_comparison_or_marginal_values(run: Path) -> None:
+    shutil.rmtree(run / "without_schemes")
+    values = pd.read_parquet(run / "tables" / "marginal_values.parquet")
+    change_table(run, "marginal_values", values.assign(pounds=float("nan")))
+    for name in ("boundary.geojson", "candidate_sites.csv", "budgets.csv"):
+        (run / "inputs" / name).unlink(missing_ok=True)
+    write_report(run)
+    text = read(run)[1].text
+    assert "this run cannot say what one more place is worth" in text
+    assert "No boundary was supplied" in text
+    assert "committed schemes only, and the difference" not in text
+
+
+def test_run_without_numbers_of_places(run: Path) -> None:
+    table = pd.read_parquet(run / "tables" / "occupancy.parquet")
+    unlimited = table.assign(commissioned_places=float("nan"), vacant=float("nan"))
+    change_table(run, "occupancy", unlimited.assign(over_capacity=0.0, beyond_limit=0.0))
+    write_report(run)
+    text = read(run)[1].text
+    assert "No provision has a number of commissioned places" in text
+    assert " nan" not in text.lower()
+
+
+def test_run_with_empty_tables(run: Path) -> None:
+    for name in ("gaps", "transfers", "travel_summary", "limits", "unmet", "schemes", "capital",
+                 "marginal_values"):  # fmt: skip
+        frame = pd.read_parquet(run / "tables" / f"{name}.parquet")
+        change_table(run, name, frame.head(0))
+    write_report(run)
+    text = read(run)[1].text
+    assert "No journey is known" in text
+    assert "No child reaches a phase transfer" in text
+
+
+def test_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"run\.json"):
+        write_report(tmp_path)
+
+
+def test_damaged_table_is_named(run: Path) -> None:
+    (run / "tables" / "mix.parquet").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"mix\.parquet"):
+        write_report(run)
+
+
+# ------------------------------------------------------------------ in a browser, network off
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium found: install chromium to run the browser tests")
+    opened = Browser(program)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_page_in_a_browser(browser: Browser, made: Path, width: int) -> None:
+    browser.open(made / "report.html", width)
+    assert browser.errors == []
+    assert browser.requests == []
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.evaluate("document.title").startswith("Tiny <script>")
+    shown = browser.evaluate(
+        "[...document.querySelectorAll('figure svg[role=img]')]"
+        ".filter(s => s.getClientRects().length).map(s => s.getBoundingClientRect().width)"
+    )
+    assert shown and all(50 < w <= width for w in shown)
+    smallest = browser.evaluate(
+        "Math.min(...[...document.querySelectorAll('figure svg[role=img] text')]"
+        ".filter(t => t.getClientRects().length && t.textContent.trim())"
+        ".map(t => [t.getScreenCTM(), parseFloat(getComputedStyle(t).fontSize)])"
+        ".map(([m, size]) => size * Math.hypot(m.a, m.b)))"
+    )
+    assert smallest >= 8.5
+
+
+def test_browser_would_notice(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "bad.html"
+    page.write_text(
+        "<img src='http://example.invalid/x.png'><script>console.error('no')</script>"
+        "<div style='width:2000px'>x</div>"
+    )
+    browser.open(page, 390)
+    assert browser.requests
+    assert browser.errors
+    assert browser.evaluate("document.documentElement.scrollWidth") > 390
