@@ -200,8 +200,8 @@ def _check(asked: argparse.Namespace, out: Console) -> int:
         f"Base year {academic_year_label(scenario.base_year)}; plan for "
         f"{academic_year_label(scenario.first_year)} to {academic_year_label(scenario.last_year)}."
     )
-    last = tables.projected_children
-    last = last[last["academic_year"] == scenario.last_year]["children"].sum()
+    projected = tables.projected_children
+    last = projected[projected["academic_year"] == scenario.last_year]["children"].sum()
     out.print(
         f"Children with plans: {tables.children_today['children'].sum():,.0f} today, "
         f"{last:,.0f} projected for {academic_year_label(scenario.last_year)}."
@@ -324,10 +324,10 @@ def _show_plan(out: Console, plan: object) -> None:
     opening = plan.schemes[plan.schemes["opens"] >= 0].sort_values(["opens", "scheme"])
     if opening.empty:
         out.print("No scheme opens.")
-    for row in opening.itertuples(index=False):
+    for row in opening.to_dict("records"):
         out.print(
-            f"September {row.opens}: {escape(str(row.name))} ({row.places:g} places, "
-            f"£{float(row.capital_pounds) / 1e6:,.1f}m, {row.status})"
+            f"September {row['opens']}: {escape(str(row['name']))} ({row['places']:g} places, "
+            f"£{row['capital_pounds'] / 1e6:,.1f}m, {row['status']})"
         )
 
 

@@ -6,8 +6,10 @@ import json
 import platform
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from sufficiency.demand.cohorts import diagonals
 from sufficiency.geography.travel import journeys
 from sufficiency.placement.answer import read_answer
 from sufficiency.placement.describe import contradiction_in_words
-from sufficiency.placement.model import SCHEME_RULES, build
+from sufficiency.placement.model import FIRM_RULES, SCHEME_RULES, build
 from sufficiency.placement.question import Question, Settings, prepare, with_new_provisions
 from sufficiency.plan import Plan, build_plan, write_run
 from sufficiency.problems import NoPlanError, Problem, Problems, near
@@ -216,8 +218,10 @@ def load_scenario(
 
 def _check_scenario(scenario: Scenario, tables: Tables, problems: Problems) -> None:
     """Committed schemes and what-ifs must speak of schemes and provisions that exist."""
-    schemes = tables.schemes.set_index("scheme") if len(tables.schemes) else None
-    names = list(schemes.index) if schemes is not None else []
+    schemes = tables.schemes
+    names = list(schemes["scheme"])
+    openings = zip(schemes["earliest_opening"], schemes["latest_opening"], strict=True)
+    window = dict(zip(names, openings, strict=True))
     for scheme, year in scenario.committed.items():
         where = {"file": scenario.file, "column": f"committed.{scheme}"}
         if scheme not in names:
@@ -228,9 +232,7 @@ def _check_scenario(scenario: Scenario, tables: Tables, problems: Problems) -> N
                 **where,
             )
             continue
-        assert schemes is not None
-        earliest = schemes.at[scheme, "earliest_opening"]
-        latest = schemes.at[scheme, "latest_opening"]
+        earliest, latest = window[scheme]
         if year < earliest or (latest >= 0 and year > latest):
             problems.error(
                 "a committed scheme opens before its earliest or after its latest September.",
@@ -477,23 +479,36 @@ def optimise(
     form = StandardForm.of(model)
     options = SolveOptions(gap=gap, time_limit=time_limit, threads=threads, seed=seed)
     built = time.monotonic() - clock
-    broken = contradictions(form, SCHEME_RULES, replace(options, time_limit=60.0))
+    broken = contradictions(
+        form,
+        SCHEME_RULES,
+        replace(options, time_limit=60.0),
+        firm=FIRM_RULES,
+        last_resort=("capital_drawn",),
+    )
     if broken:
         raise NoPlanError(
             "No plan can obey all rules at once.", contradiction_in_words(question, broken)
         )
     tell("Searching for the best schemes")
     needed = _needed_columns(question, form)
-    best = search(form, options, lambda p: tell("Searching for the best schemes", p), needed)
-    tell("Placing children without new schemes")
-    without = _with_schemes_at(form, _committed(question), options)
-    if not best.found:
+    with ThreadPoolExecutor(1) as beside:
+        # Building nothing is solved on the other core while the search runs.
+        nothing = beside.submit(
+            _with_schemes_at, form, _committed(question), replace(options, threads=1)
+        )
+        best = search(form, options, partial(tell, "Searching for the best schemes"), needed)
+        tell("Placing children without new schemes")
+        without = _wait_for(nothing)
+    if best.status == "infeasible":
+        raise NoPlanError("No plan can obey all rules at once.", ["The solver names no row."])
+    if not best.found or (without.objective < best.objective and not whole_children):
         best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
     final = best
     if not len(best.row_dual) and not whole_children:
         tell("Placing children for the chosen schemes")
         final = _with_schemes_at(form, best.values, options)
-    values, dual = final.values, final.row_dual
+    values, dual = final.values, np.zeros(0) if whole_children else final.row_dual
     localities = dict(
         zip(loaded.tables.areas["area"], loaded.tables.areas["locality"], strict=True)
     )
@@ -508,17 +523,27 @@ def optimise(
         )
     plan = plans[1]
     objective = float(form.cost @ values + form.offset)
-    bound = min(best.bound, objective)
+    # Even a search that was ended at once has the bound that no prices at all give.
+    bound = min(max(best.bound, form.bound(np.zeros(len(form.row_lower)))), objective)
     plan.stamp = _stamp(loaded, question, form, best, objective, bound, options, built, clock)
     tell("Auditing the plan")
     plan.stamp["audit"] = audit_plan(loaded, plan)
     return plan
 
 
+def _wait_for(future: Future[Outcome]) -> Outcome:
+    """The result of a thread; a first Ctrl-C does not throw away the plan that is there."""
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        return future.result()
+
+
 def _committed(q: Question) -> dict[tuple[int, int], float]:
     """Every z of the plan that opens nothing but the committed schemes."""
+    committed = q.schemes["committed"].to_numpy(int)
     return {
-        (s, t): float(1 <= q.schemes["committed"].iat[s] <= t)
+        (s, t): float(1 <= committed[s] <= t)
         for s in range(len(q.schemes))
         for t in q.scheme_columns(s)
     }

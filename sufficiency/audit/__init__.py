@@ -1,7 +1,7 @@
 """An independent audit of a plan: it shares no code with the model, only the vocabulary.
 
-``audit(inputs, plan)`` recomputes every rule and every pound; ``audit_run(folder)`` does so from
-the files of a run folder.
+``audit(inputs, plan)`` recomputes every rule and every pound; ``audit_both`` does so for the plan
+without schemes too, and ``audit_run(folder)`` from the files of a run folder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from sufficiency.audit.checks import (
     AuditResult,
     Difference,
     audit,
+    audit_both,
     audit_run,
 )
 from sufficiency.audit.run_reader import AuditInputs, PlanTables, RunFolderError, read_run
@@ -23,6 +24,7 @@ __all__ = [
     "PlanTables",
     "RunFolderError",
     "audit",
+    "audit_both",
     "audit_run",
     "read_run",
 ]

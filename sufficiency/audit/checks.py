@@ -40,6 +40,7 @@ from sufficiency.vocabulary import (
     KINDS,
     LEDGERS,
     LOCAL_STATE_SPECIALIST,
+    LOCAL_SUITABLE_FROM_YEAR_12,
     NEEDS,
     academic_year_label,
     financial_year_label,
@@ -53,9 +54,6 @@ RELATIVE: Final = 1e-9
 OBJECTIVE_RELATIVE: Final = 1e-6
 MOST_SHOWN: Final = 50
 _NUMBER_KEYS: Final = ("academic_year", "financial_year", "transition_point")
-PRICE_OF_MOVE_DISCOUNTED: Final = False
-"""The price of a move is charged once, undiscounted, in the year of entry."""
-
 _KINDS: Final = list(KINDS)
 _NEEDS: Final = list(NEEDS)
 _UNMET: Final = len(_KINDS)
@@ -335,17 +333,16 @@ def admissibility(facts: Facts, tally: Tally) -> None:
 
     Need, tier and entry year group admitted; open in the entry year (a new provision: its scheme
     open); able to last the minimum stay or to the end of phase or horizon; minutes within the
-    limit of the entry phase, or the cohort flagged and no suitable provision nearer (a new one
-    counts when it is open and not full). Children who stay on in a provision that spans their
-    transition point are admissible there whatever the tier, need or journey.
+    limit of the entry phase, or the cohort flagged and the provision its nearest suitable standing
+    one (one that no scheme creates). A cohort is flagged when it has a suitable standing provision
+    and none within the limit. As many children as stay on by right in a provision that spans their
+    transition point, or were released from a provision, are admissible there all the same.
     """
     looking = ~facts.c_settled[facts.s_cohort] & (facts.c_area >= 0)[facts.s_cohort]
     cohort, provision = facts.s_cohort[looking], facts.s_provision[looking]
-    stayers = facts.stayers()
-    stayers = stayers[stayers["bound"] > 0]
-    keys = _flat(facts, stayers["diagonal"], stayers["provision"], stayers["slot"])
+    keys, allowed, placed = _already_there(facts, looking)
     own = _flat(facts, facts.s_diagonal[looking], provision, facts.s_slot[looking])
-    stays_on = np.isin(own, keys)
+    was_there = (allowed > 0)[np.searchsorted(keys, own)]
 
     def where(i: int) -> str:
         return (
@@ -354,36 +351,70 @@ def admissibility(facts: Facts, tally: Tally) -> None:
         )
 
     need = facts.admits_need[provision, facts.c_need[cohort]]
-    tally.holds(where, need | stays_on, "a need that the provision admits", "another need")
+    tally.holds(where, need | was_there, "a need that the provision admits", "another need")
     tier = facts.admits_tier[provision, np.clip(facts.c_tier[cohort], 0, 4)]
-    tally.holds(where, tier | stays_on, "a tier that the provision admits", "another tier")
+    tally.holds(where, tier | was_there, "a tier that the provision admits", "another tier")
     group, entry = facts.c_group[cohort], facts.c_entry[cohort]
     inside = (facts.lowest[provision] <= group) & (group <= facts.highest[provision])
-    tally.holds(where, inside, "a year group of the provision", "outside its year groups")
+    tally.holds(
+        where, inside | was_there, "a year group of the provision", "outside its year groups"
+    )
     is_open = (facts.opens[provision] <= entry) & (entry < facts.closes[provision])
     tally.holds(where, is_open, "a provision open in the entry year", "not open")
     lasts = facts.lasts(cohort, provision)
-    tally.holds(where, lasts | stays_on, "a stay of the minimum length", "a shorter stay")
+    tally.holds(where, lasts | was_there, "a stay of the minimum length", "a shorter stay")
     minutes = facts.minutes[facts.c_area[cohort], provision]
     limit = facts.by_phase("travel_hard_limit_minutes", facts.c_phase[cohort])
-    far = (minutes > limit + MINUTE) & ~stays_on
-    flagged = facts.c_flagged[cohort]
-    tally.holds(where, ~far | flagged, "a journey within the limit", "longer, and not flagged")
+    far, flagged = minutes > limit + MINUTE, facts.c_flagged[cohort]
+    tally.holds(
+        where, ~far | flagged | was_there, "a journey within the limit", "longer, and not flagged"
+    )
     choice = facts.choice
-    nearest = np.minimum(choice.nearest, choice.nearest_new)[cohort]
+    closest = ~facts.new[provision] & (minutes <= choice.nearest[cohort] + MINUTE)
     tally.holds(
         where,
-        ~far | (minutes <= nearest + MINUTE),
-        "the nearest suitable provision",
-        "a provision beyond the limit with a nearer one",
+        ~far | closest | was_there,
+        "the nearest suitable standing provision",
+        "another one beyond the limit",
     )
-    flags = np.flatnonzero(facts.c_flagged & ~facts.c_settled)
-    least = facts.by_phase("travel_hard_limit_minutes", facts.c_phase[flags])
-    tally.holds(
-        lambda i: f"flag of cohort {facts.cohort_index[flags[i]]}",
-        choice.nearest[flags] > least,
-        "a flag only where nothing is within the limit",
-        "flagged",
+    unsuited = was_there & ~(need & tier & inside & lasts & (~far | (flagged & closest)))
+    at = np.unique(np.searchsorted(keys, own[unsuited]))
+    name = _stay_name(facts, keys[at])
+    tally.at_most(name, allowed[at], placed[at], "children who were there", CHILD)
+    others = np.flatnonzero(~facts.c_settled & (facts.c_area >= 0))
+    nearest, flags = choice.nearest[others], facts.c_flagged[others]
+    least = facts.by_phase("travel_hard_limit_minutes", facts.c_phase[others])
+
+    def flag(i: int) -> str:
+        return f"flag of cohort {facts.cohort_index[others[i]]}"
+
+    beyond = nearest > least + MINUTE
+    tally.holds(flag, beyond | ~flags, "a flag only where nothing is within the limit", "flagged")
+    kept = beyond & np.isfinite(nearest)
+    tally.holds(flag, flags | ~kept, "a flag where nothing is within the limit", "not flagged")
+
+
+def _already_there(facts: Facts, looking: npt.NDArray[np.bool_]) -> tuple[Ints, Floats, Floats]:
+    """Children who may be placed where they were, by (diagonal, provision, year slot).
+
+    Those with the right to stay on, and those whom the scenario releases in the middle of a phase.
+    Returns the keys in order, how many may, and how many are placed there now (``looking`` stays).
+    """
+    stayers = facts.stayers()
+    right = _flat(facts, stayers["diagonal"], stayers["provision"], stayers["slot"])
+    cohort, provision = facts.s_cohort, facts.s_provision
+    entry = facts.c_entry[cohort]
+    ends = facts.leaves(facts.c_group[cohort], provision, entry, facts.c_settled[cohort])
+    free = facts.by_mapping(facts.release)[facts.kind[provision]] > 0
+    free &= facts.c_settled[cohort] & (facts.s_leaves < ends)
+    released = _flat(
+        facts, facts.s_diagonal[free], provision[free], facts.s_leaves[free] - facts.base
+    )
+    return _summed(
+        np.concatenate([right, released]),
+        np.concatenate([stayers["bound"].to_numpy(float), facts.s_left[free]]),
+        _flat(facts, facts.s_diagonal[looking], provision[looking], facts.s_slot[looking]),
+        facts.s_children[looking],
     )
 
 
@@ -523,31 +554,34 @@ def unmet_lasts_the_phase(facts: Facts, tally: Tally) -> None:
 # ------------------------------------------------------------------------------ rights and shares
 
 
-def moves(facts: Facts, tally: Tally) -> None:
-    """The right to stay on, and staying in a sector, hold or are paid for at the price of a move.
+def stay_on(facts: Facts, tally: Tally) -> None:
+    """Children with the right to stay on in a provision that spans their transition are there.
 
-    The line may differ by the price of 0.001 child: moves are dear, and tiny ones are rounded.
-
-    Stay on: children of a transfer cohort placed in a provision that spans the transition >= the
-    kind's share of those who were there the year before and are present. Sector: the same for a
-    kind, by need, tier, phase entered and year, where some admissible place exists. The shortfalls
-    x ``price_of_move`` are the objective's line.
+    Children of a transfer cohort placed in such a provision >= the kind's share of those who were
+    there the year before and are present now. Nothing buys this right.
     """
     both = facts.stayers()
-    slot = both["slot"].to_numpy()
-    moved = np.maximum(0, both["bound"].to_numpy(float) - both["placed"].to_numpy(float))
-    factor = facts.discount[slot] if PRICE_OF_MOVE_DISCOUNTED else 1.0
+    both = both[both["bound"] > 0]
+    keys = _flat(facts, both["diagonal"], both["provision"], both["slot"])
+    tally.at_least(_stay_name(facts, keys), both["bound"], both["placed"], "children", CHILD)
+
+
+def stay_in_sector(facts: Facts, tally: Tally) -> None:
+    """Staying in a kind of provision holds, or is paid for at the price of a move.
+
+    By kind, phase entered and year: children of transfer cohorts placed in the kind, those who
+    stay on included, + shortfall >= share x children who were in the kind the year before and are
+    present now. Only those count whose own cell has an admissible place of that kind now: standing,
+    new if a scheme could open it by then, or by the right to stay on. The shortfalls x
+    ``price_of_move``, discounted, are the objective's line, which may differ by the price of 0.001
+    child: moves are dear, and tiny ones are rounded.
+    """
+    sectors = _sectors(facts)
     price = float(facts.rules["price_of_move"])
-    pounds = float((moved * factor).sum()) * price
-    sectors, missing = _sectors(facts, both), 0.0
-    if len(sectors):
-        paid = facts.discount[sectors["slot"]] if PRICE_OF_MOVE_DISCOUNTED else 1.0
-        missing = float((sectors["short"] * paid).sum())
-        pounds += missing * price
-    tally.compared += len(both) + len(sectors)
-    detail = f"line price_of_move ({moved.sum():.3f} children cannot stay on"
+    pounds = float((sectors["short"] * facts.discount[sectors["slot"]]).sum()) * price
+    tally.compared += len(sectors)
     tally.numbers(
-        f"{detail}, {missing:.3f} leave their sector)",
+        f"line price_of_move ({sectors['short'].sum():.3f} children leave their sector)",
         pounds,
         facts.line_of("price_of_move"),
         "pounds",
@@ -555,43 +589,42 @@ def moves(facts: Facts, tally: Tally) -> None:
     )
 
 
-def _sectors(facts: Facts, both: pd.DataFrame) -> pd.DataFrame:
-    """Shortfall of each sector group: slot and short (children)."""
-    share = facts.by_kind("stay_in_sector_share")
-    need, tier = facts.need_tier(both["diagonal"].to_numpy())
-    slot = both["slot"].to_numpy()
-    group = facts.year_group(both["diagonal"].to_numpy(), slot)
-    keys = ["kind", "need", "tier", "phase", "slot"]
-    table = both.assign(
-        kind=facts.kind[both["provision"]], need=need, tier=tier, phase=facts.phase(group)
-    )
-    table = table[share[table["kind"]] > 0]
-    choice = facts.choice.every_kind
-    rows, kind = np.nonzero(choice & facts.c_point[:, None] & (share > 0))
-    arcs = pd.DataFrame(
+def _sectors(facts: Facts) -> pd.DataFrame:
+    """Each group with a share: kind, phase, slot, children, placed and short (children)."""
+    both = facts.stayers()
+    cell = (both["diagonal"] * facts.slots + both["slot"]).to_numpy(np.int64)
+    kind, slot = facts.kind[both["provision"]], both["slot"].to_numpy(np.int64)
+    phase = facts.phase(facts.year_group(both["diagonal"].to_numpy(np.int64), slot))
+    share = facts.by_kind_and_phase("stay_in_sector_share", kind, phase)
+    rows, kinds = np.nonzero(facts.choice.every_kind & facts.c_point[:, None])
+    place = facts.c_diagonal[rows] * facts.slots + facts.c_slot[rows]
+    own = cell * len(_KINDS) + kind
+    reached = np.isin(own, place * len(_KINDS) + kinds)
+    reached |= np.isin(own, own[both["bound"].to_numpy(float) > 0])
+    table = pd.DataFrame(
         {
             "kind": kind,
-            "need": facts.c_need[rows],
-            "tier": facts.c_tier[rows],
-            "phase": facts.c_phase[rows],
-            "slot": facts.c_slot[rows],
+            "phase": phase,
+            "slot": slot,
+            "share": share,
+            "children": np.where(reached, both["children"].to_numpy(float), 0.0),
+            "placed": both["placed"].to_numpy(float),
         }
-    )
-    stays_on = table.loc[table["bound"] > 0, keys]
-    reachable = pd.concat([arcs, stays_on], ignore_index=True).drop_duplicates()
-    sums = table.groupby(keys)[["children", "placed"]].sum().reset_index()
-    sums = sums.merge(reachable, on=keys, how="inner")
-    wanted = share[sums["kind"].to_numpy(np.int64)] * sums["children"].to_numpy(float)
-    return sums.assign(short=np.maximum(0, wanted - sums["placed"].to_numpy(float)))
+    )[share > 0]
+    keys = ["kind", "phase", "slot"]
+    table = table.groupby([*keys, "share"])[["children", "placed"]].sum().reset_index()
+    short = np.maximum(0, table["share"] * table["children"] - table["placed"])
+    return table.assign(short=short)
 
 
 def preference(facts: Facts, tally: Tally) -> None:
     """Floors and ceilings on the share of free children in some kinds of provision.
 
-    By rule, need, tier, phase entered and year, among the cells that look for a place: free
-    children are those who look less those bound by the right to stay on; those placed in the
-    kinds, less the bound ones, are between floor and ceiling x free children. The floor counts only
-    cells with an admissible place in those kinds, less unmet children.
+    By rule, tier, phase entered and year, among the cells that look for a place: free children are
+    those who look less those bound by the right to stay on; those placed in the kinds, less the
+    bound ones, are between floor and ceiling x free children. The floor counts only cells with an
+    admissible standing place in those kinds, less unmet children. A plan in whole children may miss
+    either by one child.
     """
     looking, placed = facts.totals()
     looking[:, 0] = placed[:, 0] = 0.0
@@ -599,7 +632,7 @@ def preference(facts: Facts, tally: Tally) -> None:
     both = facts.stayers()
     cell = (both["diagonal"] * facts.slots + both["slot"]).to_numpy()
     bound = both["bound"].to_numpy()
-    moved = np.maximum(0, bound - both["placed"].to_numpy())
+    room = CHILD + (1.0 if facts.inputs.scenario.get("whole_children") else 0.0)
     kind_of_pair = facts.kind[both["provision"]]
     stay_cell = facts.s_diagonal * facts.slots + facts.s_slot
     stay_kind = facts.kind[facts.s_provision]
@@ -616,34 +649,30 @@ def preference(facts: Facts, tally: Tally) -> None:
         inside = np.bincount(
             stay_cell[of_stay], weights=facts.s_children[of_stay], minlength=size
         ) - np.bincount(cell[of_pair], weights=bound[of_pair], minlength=size)
-        lenient = np.bincount(cell[of_pair], weights=moved[of_pair], minlength=size)
         has_arc = np.zeros(size, dtype=bool)
-        has_arc[cohort_cell[facts.choice.kinds_today[:, kinds].any(axis=1)]] = True
+        has_arc[cohort_cell[facts.choice.standing_kinds[:, kinds].any(axis=1)]] = True
         needs = [_NEEDS.index(name) for name in rule.get("needs") or _NEEDS if name in _NEEDS]
         use = np.isin(tier, [int(t) for t in rule["tiers"]]) & np.isin(need, needs)
         use &= np.isin(phase.astype(str), list(rule["phases"]))
         table = pd.DataFrame(
             {
-                "need": need,
                 "tier": tier,
                 "phase": phase,
                 "slot": slot,
                 "free": free,
                 "base": np.where(has_arc[cells_used], free - unmet, 0.0),
                 "inside": inside[cells_used],
-                "moved": lenient[cells_used],
             }
         )[use]
-        table = table.groupby(["need", "tier", "phase", "slot"]).sum().reset_index()
+        table = table.groupby(["tier", "phase", "slot"]).sum().reset_index()
 
         def where(i: int, table: pd.DataFrame = table, number: int = number) -> str:
             row = table.iloc[i]
             return (
                 f"preference {number}, {academic_year_label(facts.base + int(row['slot']))}, "
-                f"{_NEEDS[int(row['need'])]}, tier {int(row['tier'])}, {row['phase']}"
+                f"tier {int(row['tier'])}, {row['phase']}"
             )
 
-        room = CHILD + table["moved"].to_numpy(float)
         counted = table["inside"].to_numpy(float)
         tally.at_most(
             where,
@@ -669,7 +698,7 @@ def occupancy(facts: Facts, tally: Tally) -> None:
 
     Places: commissioned ones (0 when closed) and what open schemes offer by their fill profile,
     less other authorities' children. Over: above places, up to the kind's share of them. Beyond:
-    above that; children above a place limit may be counted there too.
+    above that; children above a place limit are in the table ``limits``, not here.
     """
     told = facts.plan.occupancy
     at = codes_of(told["provision"], list(facts.provisions))
@@ -694,13 +723,11 @@ def occupancy(facts: Facts, tally: Tally) -> None:
         "other_authority_children": (facts.others[at, slot], "children of other authorities"),
         "children": (facts.present[at, slot], "children"),
         "over_capacity": (facts.over[at, slot], "children over capacity"),
+        "beyond_limit": (facts.beyond[at, slot], "children beyond the limit"),
         "vacant": (np.where(vacant_closed, 0.0, facts.vacant[at, slot]), "vacant places"),
     }
     for name, (expected, unit) in compared.items():
         tally.numbers(where, expected, column(name), unit, CHILD)
-    beyond, unit = column("beyond_limit"), "children beyond the limit"
-    tally.at_least(where, facts.beyond_least[at, slot], beyond, unit, CHILD)
-    tally.at_most(where, facts.beyond_most[at, slot], beyond, unit, CHILD)
     tally.words(where, facts.kind_names[at], told["kind"].to_numpy(object))
     listed = np.zeros(facts.present.shape, dtype=bool)
     listed[at, slot] = True
@@ -718,28 +745,32 @@ def occupancy(facts: Facts, tally: Tally) -> None:
 
 
 def place_limits(facts: Facts, tally: Tally) -> None:
-    """Children inside a place limit <= its places, or those above are counted over or beyond."""
-    told = facts.plan.occupancy
-    at = codes_of(told["provision"], list(facts.provisions))
-    slot = ints_of(told["academic_year"]) - facts.base
-    known = (at >= 0) & (slot >= 0) & (slot < facts.slots)
-    counted = np.zeros(facts.present.shape)
-    above = np.nan_to_num((told["over_capacity"] + told["beyond_limit"]).to_numpy(float))
-    counted[at[known], slot[known]] = above[known]
-    for provision, slots, excess, places, name in facts.limits:
-        planned = slots > 0
-        when = slots[planned]
+    """Children inside each place limit by planned year, and those above its places.
 
-        def where(i: int, when: Ints = when, name: str = name) -> str:
-            return f"{academic_year_label(facts.base + int(when[i]))}, {name}"
+    A limit without a year holds in every year. The rows of the table ``limits`` are these.
+    """
+    expected, found = facts.limits(), facts.plan.limits
+    keys = ["academic_year", "provision", "limit"]
 
-        tally.at_most(
-            where,
-            places[planned] + counted[provision, when],
-            places[planned] + excess[planned],
-            "children",
-            CHILD,
-        )
+    def where(row: pd.Series[Any]) -> str:
+        year = academic_year_label(int(row["academic_year"]))
+        return f"{year}, limit {row['limit']} of {row['provision']}"
+
+    units = {name: (name, CHILD) for name in ("places", "children", "beyond_limit")}
+    tally.table(where, expected, found, keys, units)
+    rows = [list(zip(*(table[key] for key in keys), strict=True)) for table in (expected, found)]
+    tally.holds(
+        lambda i: where(expected.iloc[i]),
+        [row in set(rows[1]) for row in rows[0]],
+        "a row of limits",
+        "no row",
+    )
+    tally.holds(
+        lambda i: where(found.iloc[i]),
+        [row in set(rows[0]) for row in rows[1]],
+        "a limit of the inputs",
+        "unknown",
+    )
 
 
 # ------------------------------------------------------------------------------ schemes
@@ -783,6 +814,10 @@ def scheme_openings(facts: Facts, tally: Tally) -> None:
             if str(given["kind"]) not in allowed:
                 status = "ruled out by the model"
                 tally.word(where, True, opens == NEVER, "not open: its kind is ruled out", "open")
+            elif float(given["earliest_opening"]) > facts.last:
+                status = "opens after the horizon"
+            elif _or(float(latest[i]), NEVER) < facts.first:
+                status = "latest opening has passed"
             first = max(float(given["earliest_opening"]), facts.first)
             last = min(_or(float(latest[i]), NEVER), facts.last)
             inside = opens == NEVER or first <= opens <= last
@@ -803,7 +838,10 @@ def scheme_openings(facts: Facts, tally: Tally) -> None:
 
 
 def scheme_logic(facts: Facts, tally: Tally) -> None:
-    """At most one scheme of an exclusive group opens; a prerequisite is open first or with it."""
+    """At most one scheme of an exclusive group opens; a prerequisite is open first or with it.
+
+    A scheme that enlarges the new provision of another one requires that one too.
+    """
     schemes = facts.inputs.schemes
     opens = dict(zip(facts.scheme_ids, (int(year) for year in facts.scheme_opens), strict=True))
     if "exclusive_group" in schemes:
@@ -817,13 +855,12 @@ def scheme_logic(facts: Facts, tally: Tally) -> None:
                     "schemes open",
                     0.0,
                 )
-    if "requires" in schemes:
-        for scheme, needed in zip(facts.scheme_ids, schemes["requires"], strict=True):
-            for other in cells(needed):
-                ready = opens[scheme] == NEVER or opens.get(other, NEVER) <= opens[scheme]
-                tally.word(
-                    f"scheme {scheme}", True, ready, f"{other} open when it opens", "not open"
-                )
+    asked = schemes["requires"] if "requires" in schemes else [""] * len(schemes)
+    for scheme, needed, enlarged in zip(facts.scheme_ids, asked, schemes["provision"], strict=True):
+        implied = [str(enlarged)] if str(enlarged) in opens else []
+        for other in dict.fromkeys([*cells(needed), *implied]):
+            ready = opens[scheme] == NEVER or opens.get(other, NEVER) <= opens[scheme]
+            tally.word(f"scheme {scheme}", True, ready, f"{other} open when it opens", "not open")
 
 
 def capital_by_year(facts: Facts, tally: Tally) -> None:
@@ -1001,10 +1038,13 @@ def _priced_lines(facts: Facts) -> dict[str, float]:
     new = facts.by_kind("price_of_new_place", kinds)
     new = new * facts.inputs.schemes["places"].to_numpy(float) * factor
     unmet = float((facts.u_children * facts.discount[facts.u_slot]).sum())
+    limits = facts.limits()
+    years = limits["academic_year"].to_numpy(np.int64) - facts.base
+    above_limits = float((limits["beyond_limit"].to_numpy(float) * facts.discount[years]).sum())
     per_unit = {
         "price_unmet": unmet,
         "price_over_capacity": float((facts.over * facts.discount).sum()),
-        "price_beyond_limit": float((facts.beyond_accepted * facts.discount).sum()),
+        "price_beyond_limit": float((facts.beyond * facts.discount).sum() + above_limits),
         "price_per_minute": float((children * facts.p_minutes).sum()),
         "price_per_minute_over_guide": float((children * above).sum()),
         "price_outside_authority": float((children * ~facts.inside[at]).sum()),
@@ -1236,6 +1276,7 @@ def transfers(facts: Facts, tally: Tally) -> None:
 def gaps(facts: Facts, tally: Tally) -> None:
     """Children of tiers 2 to 4 less those in local state places, by locality and designation.
 
+    In phases that start at Year 12 or later, further education and specialist post-16 count too.
     With the schemes of the plan, and without them from the plan that has none.
     """
     found = facts.plan.gaps
@@ -1266,7 +1307,11 @@ def gaps(facts: Facts, tally: Tally) -> None:
             }
         )
 
-    local = np.isin(facts.kind_names.astype(str), list(LOCAL_STATE_SPECIALIST))
+    def is_local(kinds: npt.NDArray[Any], group: Ints) -> npt.NDArray[np.bool_]:
+        late = np.isin(kinds.astype(str), list(LOCAL_SUITABLE_FROM_YEAR_12))
+        late &= facts.phase_start(group) >= 12
+        return late | np.isin(kinds.astype(str), list(LOCAL_STATE_SPECIALIST))
+
     parts = [
         needing(
             facts.p_area,
@@ -1275,7 +1320,7 @@ def gaps(facts: Facts, tally: Tally) -> None:
             facts.p_slot,
             facts.p_group,
             facts.p_children,
-            local[facts.p_provision],
+            is_local(facts.kind_names[facts.p_provision], facts.p_group),
         ),
         needing(
             facts.u_area,
@@ -1298,7 +1343,7 @@ def gaps(facts: Facts, tally: Tally) -> None:
             ints_of(other["academic_year"]) - facts.base,
             ints_of(other["year_group"]),
             other["children"].to_numpy(float),
-            np.isin(other["kind"].to_numpy(str), list(LOCAL_STATE_SPECIALIST)),
+            is_local(other["kind"].to_numpy(object), ints_of(other["year_group"])),
         )
         name = "in_local_state_places_without_schemes"
         beside = beside.rename(columns={"in_local_state_places": name})
@@ -1458,7 +1503,8 @@ CHECKS: Final[dict[str, Callable[[Facts, Tally], None]]] = {
     "settled children stay": settled_children_stay,
     "stays expand to placements": stays_expand_to_placements,
     "unmet lasts the phase": unmet_lasts_the_phase,
-    "stay on and stay in sector": moves,
+    "stay on": stay_on,
+    "stay in sector": stay_in_sector,
     "preference": preference,
     "occupancy": occupancy,
     "place limits": place_limits,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sufficiency.audit.run_reader import AuditInputs, PlanTables, Rings, cells
+from sufficiency.audit.run_reader import PLAN_TABLES, AuditInputs, PlanTables, Rings, cells
 from sufficiency.vocabulary import (
     KINDS,
     LOCAL_STATE_SPECIALIST,
@@ -62,16 +62,16 @@ _DIAGONAL_SLOTS: Final = 512
 class Choice:
     """What cohorts could choose from; one row for each cohort, settled ones empty.
 
-    ``kinds_today``: a kind has an admissible provision that stands today (cohort x kind);
-    ``every_kind``: the same with new provisions that are open by then; ``nearest``: minutes to the
-    nearest suitable provision of today whatever the limit (inf: none); ``nearest_new``: the same
-    for new ones with a vacant place in the entry year.
+    A *standing* provision is one that no scheme creates. ``standing_kinds``: a kind has an
+    admissible standing provision, the nearest one that a flagged cohort keeps among them (cohort x
+    kind); ``every_kind``: the same with new provisions that schemes could open by then, opened or
+    not; ``nearest``: minutes to the nearest suitable standing provision whatever the limit (inf:
+    none).
     """
 
-    kinds_today: Bools
+    standing_kinds: Bools
     every_kind: Bools
     nearest: Floats
-    nearest_new: Floats
 
 
 class Facts:
@@ -113,16 +113,30 @@ class Facts:
         fallback = values.get("default", otherwise)
         return np.array([float(values.get(kind, fallback)) for kind in kinds], dtype=np.float64)
 
+    def by_kind_and_phase(self, rule: str, kinds: Ints, phases: Words) -> Floats:
+        """A rule given by kind and within it by phase, for arrays of kinds and phase names."""
+        values = self.rules.get(rule) or {}
+        known = sorted(set(phases.astype(str)))
+        table = np.zeros((len(_KINDS), len(known)))
+        for row, kind in enumerate(_KINDS):
+            inner = values.get(kind, values.get("default")) or {}
+            table[row] = [float(inner.get(name, inner.get("default", 0.0))) for name in known]
+        return table[kinds, codes_of(phases, known)] if len(kinds) else np.zeros(0)
+
     def _phases(self) -> None:
-        """Phase names and the next transition point of every year group -4..last (+1)."""
+        """Phases and the next transition point of every year group."""
         self.points = sorted(int(point) for point in self.rules["transition_points"])
         self.oldest = int(self.rules["last_year_group"])
         names = {str(key): str(name) for key, name in self.rules["phase_names"].items()}
-        before = next((name for key, name in names.items() if key.startswith("before")), "early")
-        starts = sorted((int(k), name) for k, name in names.items() if not k.startswith("before"))
         self.lowest_group = -20
         groups = range(self.lowest_group, self.oldest + 40)
-        phases = [next((n for s, n in reversed(starts) if s <= g), before) for g in groups]
+        starts = [max((p for p in self.points if p <= g), default=-NEVER) for g in groups]
+        before = names.get(f"before_{self.points[0]}", "before school")
+        phases = [
+            before if start == -NEVER else names.get(str(start), f"from year {start}")
+            for start in starts
+        ]
+        self._phase_start = np.array(starts, dtype=np.int64)
         following = [next((p for p in self.points if p > g), self.oldest + 1) for g in groups]
         self._phase_of = np.array(phases, dtype=object)
         self._next_point = np.array(following, dtype=np.int64)
@@ -131,6 +145,11 @@ class Facts:
         """The phase of year groups."""
         slot = np.clip(year_group - self.lowest_group, 0, len(self._phase_of) - 1)
         return np.asarray(self._phase_of[slot], dtype=object)
+
+    def phase_start(self, year_group: Ints) -> Ints:
+        """The year group that the phase of year groups begins with; very low before the first."""
+        slot = np.clip(year_group - self.lowest_group, 0, len(self._phase_start) - 1)
+        return np.asarray(self._phase_start[slot], dtype=np.int64)
 
     def next_point(self, year_group: Ints) -> Ints:
         """The transition point after a year group; past the last one, one past the last group."""
@@ -195,6 +214,8 @@ class Facts:
         self.lowest = table["lowest_year_group"].to_numpy(float).astype(np.int64)
         self.highest = table["highest_year_group"].to_numpy(float).astype(np.int64)
         self.opens = table["opens"].fillna(-NEVER).to_numpy(float).astype(np.int64)
+        self.may_open = self.opens.copy()
+        self.may_open[self.new] = self._earliest(created)
         self.closes = table["closes"].fillna(NEVER).to_numpy(float).astype(np.int64)
         self.easting = table["easting"].to_numpy(float)
         self.northing = table["northing"].to_numpy(float)
@@ -212,15 +233,28 @@ class Facts:
         self.inside = np.array(inside, dtype=np.float64) > 0.5
         self.admits_need = np.zeros((len(table) + 1, len(_NEEDS) + 1), dtype=bool)
         self.admits_tier = np.zeros((len(table) + 1, _TIER_SLOTS), dtype=bool)
+        admits = self.rules["admits_tiers"]
         for row, (needs, tiers, kind) in enumerate(
             zip(table["needs"], table["tiers"], table["kind"], strict=True)
         ):
             for need in _needs_of(needs):
                 self.admits_need[row, _NEEDS.index(need)] = True
-            for tier in [int(float(t)) for t in cells(tiers)] or self.rules["admits_tiers"][kind]:
+            own = [int(float(t)) for t in cells(tiers)]
+            for tier in own or admits.get(kind, admits.get("default", [])):
                 self.admits_tier[row, int(tier)] = True
         self.is_open = (self.opens[:, None] <= self.years) & (self.years < self.closes[:, None])
         self._places(schemes)
+
+    def _earliest(self, schemes: pd.DataFrame) -> list[int]:
+        """The first year in which the model lets each scheme open; never for a kind ruled out."""
+        allowed = set(self.rules["scheme_kinds"])
+        found = []
+        for name, kind, earliest in zip(
+            schemes["scheme"], schemes["kind"], schemes["earliest_opening"], strict=True
+        ):
+            free = max(int(earliest), self.first) if str(kind) in allowed else NEVER
+            found.append(self.committed.get(str(name), free))
+        return found
 
     def _places(self, schemes: pd.DataFrame) -> None:
         """Commissioned places, other authorities' children and places of schemes, by year."""
@@ -266,7 +300,7 @@ class Facts:
             if at >= 0:
                 self.offered[at] += np.where(age >= 0, places * share, 0.0)
                 self.nominal[at] += np.where(age >= roll_from, places, 0.0)
-        self.seats = self.places - self.others + self.offered
+        self.seats = np.maximum(self.places - self.others, 0.0) + self.offered
 
     def _travel(self) -> None:
         """One-way minutes and km of every (area, provision).
@@ -281,7 +315,7 @@ class Facts:
         minutes = line["fixed_minutes"] + line["minutes_per_straight_km"] * straight
         km = line["road_km_per_straight_km"] * straight
         for at in np.flatnonzero(np.isnan(self.easting)):
-            home = near.get(self.kind_names[at], near["default"])
+            home = near.get(self.kind_names[at], near.get("default"))
             minutes[:, at], km[:, at] = home["minutes"], home["km"]
         table = self.inputs.travel
         told_minutes, told_km = table["minutes"].to_numpy(float), table["km"].to_numpy(float)
@@ -408,7 +442,7 @@ class Facts:
         self.s_leaves = ints_of(self.stays["leaves_year"])
         self.s_diagonal = self.c_diagonal[self.s_cohort]
         self.s_slot = self.c_slot[self.s_cohort]
-        self.e_stay, self.e_slot, self.e_children, left = self.spread(
+        self.e_stay, self.e_slot, self.e_children, self.s_left = self.spread(
             self.s_diagonal, self.s_slot, self.s_leaves - self.base, self.s_children
         )
         end = self.s_leaves - self.base
@@ -416,7 +450,7 @@ class Facts:
         again = (end < self.slots) & (end > 0) & ~np.isin(group, self.points)
         self.again = np.zeros((len(self.known) + 1, self.slots))
         again &= group <= self.oldest
-        np.add.at(self.again, (self.s_diagonal[again], end[again]), left[again])
+        np.add.at(self.again, (self.s_diagonal[again], end[again]), self.s_left[again])
 
     def spread(
         self, diagonal: Ints, entry: Ints, leaves: Ints, children: Floats
@@ -500,26 +534,10 @@ class Facts:
         self.over = np.where(np.isnan(excess), 0.0, np.minimum(excess, room))
         self.beyond = np.where(np.isnan(excess), 0.0, excess - self.over)
         self.vacant = np.maximum(0, self.seats - self.present)
-        self.limits = self._limits()
-        self.beyond_most = self.beyond.copy()
-        self.beyond_least = self.beyond.copy()
-        for row, slots, above, _, _ in self.limits:
-            self.beyond_most[row, slots] += above
-            least = np.maximum(self.beyond_least[row, slots], above - self.over[row, slots])
-            self.beyond_least[row, slots] = least
-        told = self.plan.occupancy
-        at = codes_of(told["provision"], list(self.provisions))
-        slot = ints_of(told["academic_year"]) - self.base
-        known = (at >= 0) & (slot >= 0) & (slot < self.slots)
-        reported = np.zeros_like(self.beyond)
-        told_beyond = np.nan_to_num(told["beyond_limit"].to_numpy(float))
-        reported[at[known], slot[known]] = told_beyond[known]
-        accepted = (reported >= self.beyond_least - CHILD) & (reported <= self.beyond_most + CHILD)
-        self.beyond_accepted = np.where(accepted, reported, self.beyond_most)
 
-    def _limits(self) -> list[tuple[int, Ints, Floats, Floats, str]]:
-        """Each place limit: provision, year slots, children above it, its places, its name."""
-        found: list[tuple[int, Ints, Floats, Floats, str]] = []
+    def limits(self) -> pd.DataFrame:
+        """Place limits by planned year in which they apply, as the plan's table ``limits``."""
+        parts: list[pd.DataFrame] = []
         table = self.inputs.place_limits
         if "academic_year" not in table:
             table = table.assign(academic_year=np.nan)
@@ -529,7 +547,7 @@ class Facts:
                 continue
             year = float(row["academic_year"])
             slots = np.arange(self.slots) if np.isnan(year) else np.array([int(year) - self.base])
-            slots = slots[(slots >= 0) & (slots < self.slots)]
+            slots = slots[(slots > 0) & (slots < self.slots)]
             needs = [_NEEDS.index(need) for need in _needs_of(row["needs"])]
             inside = (self.p_provision == at) & np.isin(self.p_need, needs)
             inside &= self.p_group >= float(row["lowest_year_group"])
@@ -537,10 +555,13 @@ class Facts:
             count = np.bincount(
                 self.p_slot[inside], weights=self.p_children[inside], minlength=self.slots
             )
-            places = np.full(len(slots), float(row["places"]))
-            name = f"limit {row['limit']} of {row['provision']}"
-            found.append((at, slots, np.maximum(0, count[slots] - places), places, name))
-        return found
+            part = pd.DataFrame({"academic_year": self.base + slots, "children": count[slots]})
+            part["provision"], part["limit"] = str(row["provision"]), str(row["limit"])
+            part["places"] = float(row["places"])
+            part["beyond_limit"] = np.maximum(0, part["children"] - part["places"])
+            parts.append(part)
+        columns = PLAN_TABLES["limits"].split()
+        return pd.concat(parts, ignore_index=True)[columns] if parts else self.plan.limits[:0]
 
     # ---- who looks for a place
 
@@ -609,35 +630,47 @@ class Facts:
     def choice(self) -> Choice:
         """What each cohort that looks for a place could choose from."""
         count = len(self.cohort_index)
-        today = np.zeros((count, len(_KINDS)), dtype=bool)
+        standing = np.zeros((count, len(_KINDS)), dtype=bool)
         every = np.zeros((count, len(_KINDS)), dtype=bool)
-        nearest, nearest_new = np.full(count, np.inf), np.full(count, np.inf)
+        nearest = np.full(count, np.inf)
         looking = np.flatnonzero(~self.c_settled & (self.c_area >= 0) & (self.c_need >= 0))
         limit = self.by_phase("travel_hard_limit_minutes", self.c_phase)
-        full = np.where(np.isnan(self.seats), False, self.vacant < CHILD)
         for start in range(0, len(looking), 4096):
             rows = looking[start : start + 4096]
             fits, minutes = self.suitable(rows), self.minutes[self.c_area[rows]]
-            within = fits & (minutes <= limit[rows, None] + MINUTE)
+            reach = np.where(fits & ~self.new & ~self.capped(rows), minutes, np.inf)
+            nearest[rows] = reach.min(axis=1, initial=np.inf)
+            furthest = np.where(self.new, limit[rows, None], np.maximum(limit, nearest)[rows, None])
+            within = fits & (minutes <= furthest + MINUTE)
             for kind in np.unique(self.kind):
                 same = self.kind == kind
                 every[rows, kind] = within[:, same].any(axis=1)
-                today[rows, kind] = within[:, same & ~self.new].any(axis=1)
-            reach = np.where(fits, minutes, np.inf)
-            nearest[rows] = reach[:, ~self.new].min(axis=1, initial=np.inf)
-            reach = np.where(full[:, self.c_slot[rows]].T, np.inf, reach)
-            nearest_new[rows] = reach[:, self.new].min(axis=1, initial=np.inf)
-        return Choice(today, every, nearest, nearest_new)
+                standing[rows, kind] = within[:, same & ~self.new].any(axis=1)
+        return Choice(standing, every, nearest)
+
+    def capped(self, rows: Ints) -> Bools:
+        """Kinds with a preference ceiling have no place for everybody (cohort x provision)."""
+        names = np.array(self.kind_names, dtype=str)
+        result = np.zeros((len(rows), len(self.provisions)), dtype=bool)
+        for rule in self.rules.get("preference") or []:
+            if float(rule.get("ceiling", 1.0)) < 1:
+                here = np.isin(self.c_tier[rows], [int(t) for t in rule["tiers"]])
+                here &= np.isin(self.c_phase[rows].astype(str), list(rule["phases"]))
+                result |= here[:, None] & np.isin(names, list(rule["kinds"]))[None, :]
+        return result
 
     def suitable(self, rows: Ints) -> Bools:
-        """Whether each provision suits each cohort, travel left aside (cohort x provision)."""
+        """Whether each provision suits each cohort, travel left aside (cohort x provision).
+
+        A new provision counts from the year in which its scheme could open.
+        """
         count = len(self.provisions)
         every = np.arange(count)[None, :]
         group, entry = self.c_group[rows][:, None], self.c_entry[rows][:, None]
         fits = self.admits_need[:count, self.c_need[rows]].T
         fits = fits & self.admits_tier[:count, np.clip(self.c_tier[rows], 0, 4)].T
         fits &= (self.lowest <= group) & (group <= self.highest)
-        fits &= (self.opens <= entry) & (entry < self.closes)
+        fits &= (self.may_open <= entry) & (entry < self.closes)
         return np.asarray(fits & self.lasts(rows[:, None], every), dtype=bool)
 
     def lasts(self, cohort: Ints, provision: Ints) -> Bools:
@@ -664,14 +697,15 @@ class Facts:
 
     def yearly_money(self) -> pd.DataFrame:
         """Every running cost by academic-year slot: slot, ledger, line, kind, pounds."""
-        need = np.array([float(self.rules["cost_factor_by_need"].get(n, 1)) for n in _NEEDS])
-        tiers = {int(k): float(v) for k, v in self.rules["cost_factor_by_tier"].items()}
-        tier = np.array([tiers.get(t, 1.0) for t in range(_TIER_SLOTS)])
+        need = self.by_kind("cost_factor_by_need", _NEEDS, 1.0)
+        tiers = {str(k): float(v) for k, v in self.rules["cost_factor_by_tier"].items()}
+        tier = np.array([tiers.get(str(t), tiers.get("default", 1.0)) for t in range(_TIER_SLOTS)])
         factor = need[self.p_need] * tier[self.p_tier]
         at = self.p_provision
         weight = self._fee_factors()[at, self.p_slot]
         kind, fee, top_up = self.kind[at], self.fee[at], self.own_top_up[at]
-        fees = self.rules["fees"]
+        fees = {k: self.rules["fees"].get(k, self.rules["fees"].get("default")) for k in _KINDS}
+        fees = {k: value for k, value in fees.items() if value}
         has_fee = np.array([name in fees for name in _KINDS])
         listed = np.array(
             [

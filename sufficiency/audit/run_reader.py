@@ -57,6 +57,7 @@ PLAN_TABLES = {
     "unmet": "academic_year cohort area locality need tier year_group phase children",
     "occupancy": "academic_year provision kind commissioned_places scheme_places "
     "other_authority_children children over_capacity beyond_limit vacant",
+    "limits": "academic_year provision limit places children beyond_limit",
     "schemes": "scheme kind provision places capital_pounds earliest_opening status opens",
     "capital": "financial_year scheme source pounds",
     "ledger": "financial_year complete ledger line kind pounds",
@@ -71,6 +72,7 @@ PLAN_TABLES = {
 """Plan tables and the columns that the audit compares."""
 
 _REQUIRED_INPUTS = ("areas", "provisions", "children_today", "projected_children")
+_REQUIRED_PLAN = tuple(name for name in PLAN_TABLES if name != "limits")
 
 
 class RunFolderError(ValueError):
@@ -107,7 +109,8 @@ class AuditInputs:
 class PlanTables:
     """The tables of a plan, and what the solver said about it.
 
-    ``without_schemes`` is the plan of the same run with no scheme but the committed ones.
+    ``limits`` may be empty where the inputs hold no place limits. ``without_schemes`` is the plan
+    of the same run with no scheme but the committed ones.
     ``objective_pounds`` and ``bound_pounds`` are the solver's own words, None when unknown.
     """
 
@@ -124,6 +127,7 @@ class PlanTables:
     travel_summary: pd.DataFrame
     transfers: pd.DataFrame
     gaps: pd.DataFrame
+    limits: pd.DataFrame = field(default_factory=pd.DataFrame)
     without_schemes: PlanTables | None = None
     objective_pounds: float | None = None
     bound_pounds: float | None = None
@@ -204,10 +208,10 @@ def read_run(folder: Path) -> tuple[AuditInputs, PlanTables]:
     tables: dict[str, Any] = _tables(folder / "inputs", INPUT_TABLES, _REQUIRED_INPUTS, wrong)
     rules = _json(folder / "inputs" / "rules.json", wrong)
     scenario = _json(folder / "inputs" / "scenario.json", wrong)
-    plan: dict[str, Any] = _tables(folder / "tables", PLAN_TABLES, tuple(PLAN_TABLES), wrong)
+    plan: dict[str, Any] = _tables(folder / "tables", PLAN_TABLES, _REQUIRED_PLAN, wrong)
     other: dict[str, Any] = {}
     if (folder / "without_schemes").is_dir():
-        other = _tables(folder / "without_schemes", PLAN_TABLES, tuple(PLAN_TABLES), wrong)
+        other = _tables(folder / "without_schemes", PLAN_TABLES, _REQUIRED_PLAN, wrong)
     if wrong:
         raise RunFolderError(f"{folder} cannot be audited: " + "; ".join(wrong))
     inputs = AuditInputs(

@@ -12,7 +12,7 @@ from sufficiency.placement.question import Question
 
 def place_cost(q: Question, p: int, t: int) -> float:
     """DSG pounds in year t for the standing places of a provision, less other areas' charges."""
-    kind = q.provisions["kind"].iat[p]
+    kind = str(q.provisions["kind"].iat[p])
     funding = float(q.model.for_kind("place_funding", kind)) * float(q.funded_places[p, t])
     if kind in ("specialist_base", "state_special") and q.provisions["inside"].iat[p]:
         funding -= q.model.other_authority_income * float(q.taken_by_others[p, t])
@@ -23,11 +23,10 @@ def scheme_place_terms(q: Question, t: int) -> list[tuple[int, int, float]]:
     """DSG pounds in year t for places on offer and running costs of schemes, on columns of z."""
     terms: list[tuple[int, int, float]] = []
     for p in sorted(set(q.schemes["provision"].tolist())):
-        funding = float(q.model.for_kind("place_funding", q.provisions["kind"].iat[p]))
+        funding = float(q.model.for_kind("place_funding", str(q.provisions["kind"].iat[p])))
         if q.provisions["inside"].iat[p]:
             terms += [(s, c, places * funding) for s, c, places in q.offered(p, t)]
-    for s in range(len(q.schemes)):
-        running = float(q.schemes["running"].iat[s])
+    for s, running in enumerate(q.schemes["running"].to_numpy(float).tolist()):
         if running and t in q.scheme_columns(s):
             terms.append((s, t, running))
     return terms
@@ -62,19 +61,17 @@ def scheme_value(q: Question) -> dict[tuple[int, int], float]:
         for s, c, pounds in scheme_place_terms(q, t):
             add(s, c, weights["dsg"] * float(q.discount[t]) * pounds)
     end = q.settings.last_year + 1
-    for s in range(len(q.schemes)):
-        kind = q.schemes["kind"].iat[s]
+    capitals, places = q.schemes["capital"].to_numpy(float), q.schemes["places"].to_numpy(float)
+    for s, kind in enumerate(q.schemes["kind"]):
         for year, t, pounds in capital_spend(q, s):
             add(s, t, weights["capital"] * q.discount_financial(year) * pounds)
         life = float(model.for_kind("building_life_years", kind, 60.0))
-        capital = float(q.schemes["capital"].iat[s])
-        price = float(model.for_kind("price_of_new_place", kind)) * float(
-            q.schemes["places"].iat[s]
-        )
+        capital = float(capitals[s])
+        price = float(model.for_kind("price_of_new_place", kind)) * float(places[s])
         for t in q.scheme_columns(s):
             opening = q.settings.base_year + t
             left = max(0.0, 1.0 - (end - opening) / life)
-            once = price * q.discount_financial(opening)
+            once = price * float(q.discount[t])
             once -= weights["capital"] * capital * left * q.discount_financial(end)
             add(s, t, once)
             if t - 1 in q.scheme_columns(s):
@@ -136,9 +133,9 @@ def present_value(m: Any) -> Any:
         )
     for j, (_, t) in enumerate(q.limit_keys):
         total += float(discount[t]) * model.price_beyond_limit * m.limit_beyond[j]
+    entry = q.sector_keys["entry"].to_numpy(int)
     for g in m.displaced:
-        t = int(q.sector_keys["entry"].iat[g])
-        total += float(discount[t]) * model.price_of_move * m.displaced[g]
+        total += float(discount[entry[g]]) * model.price_of_move * m.displaced[g]
     for p, t in m.short_roll:
         total += float(discount[t]) * model.price_short_roll * m.short_roll[p, t]
     for f in m.out_of_balance:

@@ -278,12 +278,8 @@ def opens_once(m: Model, s: int, t: int) -> Any:
 
 def opens_in_time_index(q: Question) -> list[tuple[int, int]]:
     """(scheme, year) after the latest opening of a scheme."""
-    return [
-        (s, t)
-        for s in range(len(q.schemes))
-        for t in q.scheme_columns(s)[1:]
-        if t > int(q.schemes["latest"].iat[s])
-    ]
+    latest = q.schemes["latest"].to_numpy(int)
+    return [(s, t) for s in range(len(q.schemes)) for t in q.scheme_columns(s)[1:] if t > latest[s]]
 
 
 def opens_in_time(m: Model, s: int, t: int) -> Any:
@@ -315,12 +311,8 @@ def opens_before_use(m: Model, a: int) -> Any:
 
 def committed_schemes_index(q: Question) -> list[tuple[int, int]]:
     """(scheme, year) of committed schemes."""
-    return [
-        (s, t)
-        for s in range(len(q.schemes))
-        if int(q.schemes["committed"].iat[s]) >= 1
-        for t in q.scheme_columns(s)
-    ]
+    committed = q.schemes["committed"].to_numpy(int)
+    return [(s, t) for s in range(len(q.schemes)) if committed[s] >= 1 for t in q.scheme_columns(s)]
 
 
 def committed_schemes(m: Model, s: int, t: int) -> Any:
@@ -368,7 +360,7 @@ def capital_spend(q: Question, s: int) -> list[tuple[int, int, float]]:
     Shares that would fall before the first financial year fall in the first.
     """
     profile = q.capital_by_year[s]
-    capital = float(q.schemes["capital"].iat[s])
+    capital = float(q.schemes["capital"].to_numpy(float)[s])
     terms: dict[tuple[int, int], float] = {}
     for t in q.scheme_columns(s):
         opening = q.settings.base_year + t

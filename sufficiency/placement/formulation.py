@@ -42,7 +42,7 @@ provision today are cohorts whose placement is fixed until their next transition
 **Travel** has no row of its own. A pair beyond the hard limit of minutes is not in \(A\); minutes
 above the guide (45 primary, 75 secondary: guidance, not law) are priced and counted. A cohort with
 no standing provision within the limit keeps its nearest suitable one, flagged: a rural child is
-never dropped. A pair is also left out when a place that is never full is cheaper for the same
+never dropped. Kinds with a preference ceiling do not count as standing for this. A pair is also left out when a place that is never full is cheaper for the same
 children and no other rule can tell the two apart.
 
 **Limits of the model.** Children without a place are counted as unmet for the whole phase. Support
@@ -50,7 +50,7 @@ tier and need do not change along a child's way. Children are expected numbers u
 children are asked for. Everything is in real terms.
 
 ## Objective
-"""
+"""  # noqa: E501  (a row of a Markdown table is one line)
 
 
 def render_formulation() -> str:

@@ -42,6 +42,9 @@ SCHEME_RULES = (
 )  # fmt: skip
 """Rules that can contradict each other: all others carry a priced slack."""
 
+FIRM_RULES = ("opens_once", "opens_in_time", "committed_schemes")
+"""Of these, what a contradiction is explained against: decisions taken and the flow of time."""
+
 
 def build(question: Question) -> Any:
     """The Pyomo model of a question. Variables are children, places, pounds, or 0 and 1."""
@@ -67,11 +70,12 @@ def build(question: Question) -> Any:
     m.displaced = pyo.Var(f.stay_in_sector_index(q), bounds=(0.0, everybody))
     m.short_roll = pyo.Var(f.viable_roll_index(q), bounds=(0.0, float(q.schemes["places"].sum())))
     m.out_of_balance = pyo.Var(f.in_year_balance_index(q), domain=pyo.NonNegativeReals)
+    capital = q.schemes["capital"].to_numpy(float)
     m.drawn = pyo.Var(
         [(s, b, y) for s, y in f.capital_drawn_index(q) for b in m.sources_of(s)]
         if sources
         else [],
-        bounds=lambda m, s, b, y: (0.0, float(q.schemes["capital"].iat[s])),
+        bounds=lambda m, s, b, y: (0.0, float(capital[s])),
     )
     if q.settings.whole_children:
         for a in whole_arcs(q):
@@ -85,10 +89,12 @@ def build(question: Question) -> Any:
 def whole_arcs(q: Question) -> list[int]:
     """Arcs on which whole children are asked for: of cohorts that are themselves whole.
 
-    Settled children and children who re-enter in mid-phase come as expected shares.
+    Settled children, children who re-enter in mid-phase, and cohorts of whom some stay on come as
+    expected shares.
     """
     children = q.cohorts["children"].to_numpy()
     whole = (abs(children - children.round()) < 1e-6) & (
         ~q.cohorts["origin"].isin(["settled", "re_entry"]).to_numpy()
     )
-    return [int(a) for a in range(len(q.arcs)) if whole[int(q.arcs["cohort"].iat[a])]]
+    whole[q.arcs["cohort"].to_numpy(int)[q.arcs["staying"].to_numpy(bool)]] = False
+    return [a for a, k in enumerate(q.arcs["cohort"].to_numpy(int).tolist()) if whole[k]]

@@ -172,10 +172,6 @@ class Question:
             ]
         return terms
 
-    def running_cost(self, t: int) -> float:
-        """Discount of column t over both financial years that an academic year falls in."""
-        return float(self.discount[t])
-
 
 def prepare(
     *,
@@ -199,7 +195,7 @@ def prepare(
     ``with_new_provisions``), in the order of the columns of ``journeys``; the rows of ``journeys``
     are the areas. Children whom nothing suits are named as warnings in ``problems``.
     """
-    supply = _supply(model, settings, provisions, commissioned_places, schemes)
+    supply = _supply(model, settings, provisions, commissioned_places, schemes, problems)
     demand = _Arcs(
         model,
         settings,
@@ -229,7 +225,8 @@ def prepare(
         + weights["general_fund"] * arcs["transport"].to_numpy()[arc_of]
         + arcs["priced"].to_numpy()[arc_of]
     )
-    arc_value = np.bincount(arc_of, discount[t_of] * share_of * yearly, minlength=len(arcs))
+    worth = discount[t_of] * share_of * yearly
+    arc_value = np.asarray(np.bincount(arc_of, worth, minlength=len(arcs)), dtype=float)
     _check_price_of_unmet(model, arcs, supply, problems)
 
     limited = np.isfinite(supply.places).any(axis=1)
@@ -360,9 +357,10 @@ def _supply(
     provisions: pd.DataFrame,
     commissioned: pd.DataFrame,
     schemes: pd.DataFrame,
+    problems: Problems,
 ) -> _Supply:
     base, years = settings.base_year, settings.years
-    schemes, status = _schemes_in_play(model, settings, schemes)
+    schemes, status = _schemes_in_play(model, settings, schemes, problems)
     playing = set(schemes["scheme"])
     keep = (provisions["created_by"] == "") | provisions["created_by"].isin(playing)
     frame = provisions.assign(journey_column=np.arange(len(provisions)))[keep]
@@ -482,13 +480,17 @@ def _supply(
 
 
 def _schemes_in_play(
-    model: PlanningModel, settings: Settings, schemes: pd.DataFrame
+    model: PlanningModel, settings: Settings, schemes: pd.DataFrame, problems: Problems
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Drop schemes of kinds the model rules out (committed ones excepted), too late to open within
     the horizon, or in need of such a scheme; say why for each."""
     status: dict[str, str] = {}
-    for name, kind, earliest in zip(
-        schemes["scheme"], schemes["kind"], schemes["earliest_opening"], strict=True
+    for name, kind, earliest, latest in zip(
+        schemes["scheme"],
+        schemes["kind"],
+        schemes["earliest_opening"],
+        schemes["latest_opening"],
+        strict=True,
     ):
         if name in settings.committed:
             continue
@@ -496,6 +498,23 @@ def _schemes_in_play(
             status[name] = "ruled out by the model"
         elif earliest > settings.last_year:
             status[name] = "opens after the horizon"
+        elif 0 <= latest < settings.first_year:
+            status[name] = "latest opening has passed"
+    for name, required, provision in zip(
+        schemes["scheme"], schemes["requires"], schemes["provision"], strict=True
+    ):
+        for blocked in sorted({*required, provision} & set(status)):
+            if name in settings.committed:
+                problems.error(
+                    f"committed scheme {name} needs {blocked}, which cannot open: "
+                    f"{status[blocked]}.",
+                    f"commit {blocked} too, take {name} out of [committed], or choose a model that "
+                    "allows it.",
+                    file="schemes",
+                    column="requires",
+                    value=blocked,
+                )
+    problems.raise_if_any()
     changed = True
     while changed:
         changed = False
@@ -627,7 +646,7 @@ class _Arcs:
         today = today.merge(keys, on=["area", "need", "tier", "birth"], how="left")
         where = {n: i for i, n in enumerate(self.supply.frame["provision"])}
         today["at"] = today["provision"].map(where)
-        today = today.groupby(["diagonal", "at"], as_index=False)["children"].sum()
+        today = today.groupby(["diagonal", "at"], as_index=False)[["children"]].sum()
         today = today[today["children"] > 0].sort_values(["diagonal", "at"])
         release = np.zeros(len(today))
         kinds = self.supply.frame["kind"].to_numpy()[today["at"].to_numpy(int)]
@@ -635,8 +654,8 @@ class _Arcs:
             release = np.maximum(release, share * (np.isin(kinds, chosen) if chosen else 1.0))
         parts = []
         for released in (False, True):
-            share = release if released else 1 - release
-            part = today.assign(children=today["children"] * share, released=released)
+            part_share = release if released else 1 - release
+            part = today.assign(children=today["children"] * part_share, released=released)
             parts.append(part[part["children"] > 0])
         stock = pd.concat(parts, ignore_index=True)
         diagonal = stock["diagonal"].to_numpy(int)
@@ -645,11 +664,11 @@ class _Arcs:
         to_transition = self._next_transition(group) - group
         in_range = (group >= self.lowest[at]) & (group <= self.highest[at])
         to_range = np.where(in_range, self.highest[at] - group + 1, NEVER)
-        end = np.minimum.reduce(
+        end: Ints = np.minimum.reduce(
             [to_transition, to_range, np.maximum(self.closes[at], 1),
              np.full(len(at), self.settings.years + 1)]
         )  # fmt: skip
-        end = np.where(stock["released"], np.minimum(end, 1), end)
+        end = np.where(stock["released"].to_numpy(bool), np.minimum(end, 1), end)
         cohort = self._add_cohorts(
             diagonal, 0, np.full(len(at), "settled", dtype=object), stock["children"].to_numpy(),
             stock["children"].to_numpy(),
@@ -740,8 +759,8 @@ class _Arcs:
         limit = np.array([self.model.travel_hard_limit_minutes[n] for n in names])
         minutes = self.minutes[area]
         within = fits & (minutes <= limit[:, None])
-        standing = fits & ~self.is_new
-        stranded = np.flatnonzero(~(within & ~self.is_new).any(axis=1) & standing.any(axis=1))
+        standing = fits & ~self.is_new & ~self._capped(tier, names)
+        stranded = np.flatnonzero(~(within & standing).any(axis=1) & standing.any(axis=1))
         beyond = np.zeros_like(within)
         if len(stranded):
             nearest = np.where(standing[stranded], minutes[stranded], np.inf).argmin(axis=1)
@@ -751,6 +770,16 @@ class _Arcs:
             self._warn_nothing_suits(diagonal[nothing], t, problems)
         row, provision = np.nonzero(within | beyond)
         return row, provision, beyond[row, provision]
+
+    def _capped(self, tier: Ints, phase: NDArray[Any]) -> Bools:
+        """Provision of kinds with a preference ceiling: no place for everybody who needs one."""
+        kinds = self.supply.frame["kind"].to_numpy()
+        capped = np.zeros((len(tier), len(kinds)), dtype=bool)
+        for rule in self.model.preference:
+            if rule.ceiling < 1:
+                here = np.isin(tier, rule.tiers) & np.isin(phase, np.array(rule.phases, object))
+                capped |= here[:, None] & np.isin(kinds, rule.kinds)[None, :]
+        return capped
 
     def _warn_nothing_suits(self, diagonal: Ints, t: int, problems: Problems) -> None:
         keys = self.diagonals.keys.iloc[diagonal]
@@ -792,7 +821,7 @@ class _Arcs:
             at = frame["provision"].to_numpy(int)
             here = position[frame["diagonal"].to_numpy(int)]
             year_group = group[here]
-            good = (
+            good: Bools = (
                 (self.lowest[at] <= year_group)
                 & (self.highest[at] >= year_group)
                 & (self.closes[at] > t)
@@ -891,16 +920,18 @@ class _Arcs:
                 & np.isin(names, np.array(rule.phases, dtype=object))
             )
         in_sector = np.zeros(len(row), dtype=bool)
+        following = self._phase_names(self._next_transition(group))[row]
         for kind, shares in model.stay_in_sector_share.items():
-            bound_phases = [phase for phase, share in shares.items() if share > 0]
-            in_sector |= (kinds[provision] == kind) & np.isin(
-                names, np.array(bound_phases, dtype=object)
+            bound_phases = np.array([phase for phase, share in shares.items() if share > 0], object)
+            in_sector |= (kinds[provision] == kind) & (
+                np.isin(names, bound_phases) | np.isin(following, bound_phases)
             )
         spans = (self.stay_on_share[provision] > 0) & (
             self.highest[provision] >= self._next_transition(group)[row]
         )
         plain = ~in_rule & ~spans & ~in_sector
-        unlimited = plain & ~np.isfinite(self.supply.places).any(axis=1)[provision]
+        limited = np.asarray(np.isfinite(self.supply.places).any(axis=1))
+        unlimited = plain & ~limited[provision]
         unlimited &= ~np.isin(provision, self.limited_inside) & (end == phase_end[row]) & ~beyond
         cheapest = np.full(len(chosen), np.inf)
         np.minimum.at(cheapest, row[unlimited], most[unlimited])
@@ -1075,11 +1106,19 @@ def _limits(
         + t_of
         - cohorts["entry"].to_numpy(int)[cohort]
     )
-    for i, limit in enumerate(frame.itertuples(index=False)):
-        inside = (at == int(limit.at)) & np.isin(need, list(limit.needs))
-        inside &= (group >= limit.lowest_year_group) & (group <= limit.highest_year_group)
+    of_limits = zip(
+        frame["at"].astype(int),
+        frame["needs"],
+        frame["lowest_year_group"],
+        frame["highest_year_group"],
+        frame["academic_year"],
+        strict=True,
+    )
+    for i, (provision, needs, lowest, highest, only_year) in enumerate(of_limits):
+        inside = (at == provision) & np.isin(need, list(needs))
+        inside &= (group >= lowest) & (group <= highest)
         for t in range(1, settings.years + 1):
-            if limit.academic_year >= 0 and limit.academic_year != settings.base_year + t:
+            if only_year >= 0 and only_year != settings.base_year + t:
                 continue
             here = np.flatnonzero(inside & (t_of == t))
             row.append(np.full(len(here), len(keys), dtype=np.int64))

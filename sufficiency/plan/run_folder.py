@@ -161,14 +161,17 @@ def read_run(folder: Path) -> Plan:
         problems.append(
             Problem("run.json cannot be read.", "run the optimisation again.", value=str(error))
         )
-    tables = {n: _read_table(folder / "tables", n, problems) for n in Plan.table_names()}
+    arguments = _read_tables(folder / "tables", problems)
     other = folder / "without_schemes"
-    without = (
-        {n: _read_table(other, n, problems) for n in Plan.table_names()} if other.is_dir() else None
-    )
+    without = Plan(**_read_tables(other, problems)) if other.is_dir() else None
     if problems:
         raise InputError(problems)
-    return Plan(**tables, stamp=stamp, without_schemes=Plan(**without) if without else None)
+    return Plan(**arguments, stamp=stamp, without_schemes=without)
+
+
+def _read_tables(folder: Path, problems: list[Problem]) -> dict[str, Any]:
+    """The tables of a plan, as arguments of :class:`Plan`."""
+    return {name: _read_table(folder, name, problems) for name in Plan.table_names()}
 
 
 def _read_table(folder: Path, name: str, problems: list[Problem]) -> pd.DataFrame:

@@ -213,10 +213,10 @@ def _placements(
     )
     # Staying on and choosing the same provision anew are one stay to the reader.
     same = ["cohort", "provision", "leaves_year", "minutes", "km"]
-    stays = stays.groupby(same, as_index=False, sort=True)["children"].sum()
+    stays = stays.groupby(same, as_index=False, sort=True)[["children"]].sum()
     stays = stays[["cohort", "provision", "leaves_year", "children", "minutes", "km"]]
     described = [c for c in frame.columns if c != "children"]
-    frame = frame.groupby(described, as_index=False, sort=False)["children"].sum()
+    frame = frame.groupby(described, as_index=False, sort=False)[["children"]].sum()
     order = ["academic_year", "cohort", "provision"]
     return stays, frame.sort_values(order).reset_index(drop=True)
 
@@ -243,9 +243,8 @@ def _mix(q: Question, placements: pd.DataFrame, unmet: pd.DataFrame) -> pd.DataF
     counts = placements.groupby(["academic_year", "kind"])["children"].sum()
     missing = unmet.groupby("academic_year")["children"].sum()
     missing.index = pd.MultiIndex.from_product([missing.index, ["unmet"]])
-    return (
-        pd.concat([counts, missing]).reindex(index, fill_value=0.0).rename("children").reset_index()
-    )
+    both: pd.Series[float] = pd.concat([counts, missing]).reindex(index, fill_value=0.0)
+    return both.rename("children").reset_index()
 
 
 def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
@@ -403,7 +402,7 @@ def _transfers(q: Question, answer: Answer) -> pd.DataFrame:
         }
     )
     group_by = ["academic_year", "transition_point", "need", "from_kind", "to_kind"]
-    return frame.groupby(group_by, as_index=False)["children"].sum()
+    return frame.groupby(group_by, as_index=False)[["children"]].sum()
 
 
 def _gaps(
@@ -455,7 +454,7 @@ def _offered_now(q: Question, answer: Answer, p: int, t: int) -> float:
         if 0 <= opened <= t:
             fill = q.fill[s]
             share = float(fill[min(t - opened, len(fill) - 1)])
-            total += float(q.schemes["places"].iat[s]) * share
+            total += float(q.schemes["places"].to_numpy(float)[s]) * share
     return total
 
 
@@ -463,11 +462,14 @@ def _occupancy(q: Question, answer: Answer, placements: pd.DataFrame) -> pd.Data
     base = q.settings.base_year
     count = placements.groupby(["provision", "academic_year"])["children"].sum()
     rows = []
-    for p, provision in enumerate(q.provisions.itertuples(index=False)):
+    standing = zip(
+        q.provisions["provision"], q.provisions["name"], q.provisions["kind"], strict=True
+    )
+    for p, (provision, name, kind) in enumerate(standing):
         has_limit = bool(np.isfinite(q.places[p]).any())
-        share = float(q.model.for_kind("over_capacity_share", provision.kind))
+        share = float(q.model.for_kind("over_capacity_share", kind))
         for t in range(q.years + 1):
-            children = float(count.get((provision.provision, base + t), 0.0))
+            children = float(count.get((provision, base + t), 0.0))
             places = float(q.places[p, t])
             scheme = _offered_now(q, answer, p, t)
             others = float(q.taken_by_others[p, t])
@@ -481,7 +483,7 @@ def _occupancy(q: Question, answer: Answer, placements: pd.DataFrame) -> pd.Data
                 beyond = excess - over
                 vacant = max(room - children, 0.0)
             rows.append(
-                (base + t, provision.provision, provision.name, provision.kind, places, scheme,
+                (base + t, provision, name, kind, places, scheme,
                  others, children, over, beyond, vacant)
             )  # fmt: skip
     return pd.DataFrame(
@@ -494,10 +496,11 @@ def _occupancy(q: Question, answer: Answer, placements: pd.DataFrame) -> pd.Data
 
 def _limits(q: Question, answer: Answer) -> pd.DataFrame:
     rows = []
+    places_of = q.limits["places"].to_numpy(float)
     for j, (limit, t) in enumerate(q.limit_keys):
         arcs, share = q.limit_rows.row(j)
         children = float((answer.placed[arcs] * share).sum())
-        places = float(q.limits["places"].iat[limit])
+        places = float(places_of[limit])
         rows.append(
             {
                 "academic_year": q.settings.base_year + t,
@@ -553,6 +556,7 @@ def _capital(q: Question, answer: Answer) -> pd.DataFrame:
             for (s, b, f), pounds in sorted(answer.drawn.items(), key=lambda item: str(item[0]))
         ]
     else:
+        capital = q.schemes["capital"].to_numpy(float)
         for s, opened in enumerate(answer.opens.tolist()):
             if opened < 0:
                 continue
@@ -561,7 +565,7 @@ def _capital(q: Question, answer: Answer) -> pd.DataFrame:
             for i, share in enumerate(profile):
                 year = q.settings.base_year + opened - (len(profile) - 1 - i)
                 year = max(year, q.settings.first_year)
-                spend[year] = spend.get(year, 0.0) + share * float(q.schemes["capital"].iat[s])
+                spend[year] = spend.get(year, 0.0) + share * float(capital[s])
             rows += [(f, str(q.schemes["scheme"].iat[s]), "", v) for f, v in spend.items() if v]
     frame = pd.DataFrame(rows, columns=["financial_year", "scheme", "source", "pounds"])
     frame = frame.astype({"financial_year": "int64", "scheme": str, "source": str, "pounds": float})
@@ -579,7 +583,7 @@ def _yearly_costs(q: Question, answer: Answer) -> pd.DataFrame:
     kind = q.provisions["kind"].to_numpy()[at]
     charge = arcs["charge"].to_numpy()[arc] * q.fee_factor[at, column] * children
     is_fee = arcs["is_fee"].to_numpy(bool)[arc]
-    parts = []
+    parts: list[pd.DataFrame] = []
     for ledger, line, pounds in (
         ("dsg", "fees", np.where(is_fee, charge, 0.0)),
         ("dsg", "top_up", np.where(is_fee, 0.0, charge)),
@@ -593,23 +597,25 @@ def _yearly_costs(q: Question, answer: Answer) -> pd.DataFrame:
             .assign(ledger=ledger, line=line)
         )
     rows: list[tuple[int, str, str, str, float]] = []
-    for p, provision in enumerate(q.provisions.itertuples(index=False)):
-        funding = float(q.model.for_kind("place_funding", provision.kind))
+    standing = zip(q.provisions["kind"], q.provisions["inside"], strict=True)
+    for p, (kind_name, inside) in enumerate(standing):
+        funding = float(q.model.for_kind("place_funding", kind_name))
         for t in range(q.years + 1):
-            offered = _offered_now(q, answer, p, t) if provision.inside else 0.0
+            offered = _offered_now(q, answer, p, t) if inside else 0.0
             places = float(q.funded_places[p, t]) + offered
-            rows.append((t, provision.kind, "dsg", "place_funding", funding * places))
-            if provision.inside and provision.kind in ("specialist_base", "state_special"):
+            rows.append((t, kind_name, "dsg", "place_funding", funding * places))
+            if inside and kind_name in ("specialist_base", "state_special"):
                 income = -q.model.other_authority_income * float(q.taken_by_others[p, t])
-                rows.append((t, provision.kind, "dsg", "other_authority_income", income))
+                rows.append((t, kind_name, "dsg", "other_authority_income", income))
+    running_costs = q.schemes["running"].to_numpy(float)
     for s, opened in enumerate(answer.opens.tolist()):
-        running = float(q.schemes["running"].iat[s])
+        running = float(running_costs[s])
         if opened >= 0 and running:
             kind_name = str(q.schemes["kind"].iat[s])
             rows += [(t, kind_name, "dsg", "running", running) for t in range(opened, q.years + 1)]
     parts.append(pd.DataFrame(rows, columns=["t", "kind", "ledger", "line", "pounds"]))
     whole = pd.concat(parts, ignore_index=True)
-    whole = whole.groupby(["t", "ledger", "line", "kind"], as_index=False)["pounds"].sum()
+    whole = whole.groupby(["t", "ledger", "line", "kind"], as_index=False)[["pounds"]].sum()
     return whole[whole["pounds"] != 0].reset_index(drop=True)
 
 
@@ -627,7 +633,7 @@ def _ledger(
     built = capital.assign(ledger="capital", line="capital", kind=capital["scheme"].map(kind))
     both = pd.concat([running, built[["financial_year", "ledger", "line", "kind", "pounds"]]])
     keys = ["financial_year", "ledger", "line", "kind"]
-    frame = both.groupby(keys, as_index=False)["pounds"].sum()
+    frame = both.groupby(keys, as_index=False)[["pounds"]].sum()
     frame.insert(1, "complete", frame["financial_year"] <= last)
     return frame
 
@@ -650,10 +656,11 @@ def _objective(
     capital_weight = model.ledger_weights["capital"]
     end = q.settings.last_year + 1
     spent = residual = new_places = 0.0
+    capitals, places = q.schemes["capital"].to_numpy(float), q.schemes["places"].to_numpy(float)
     for s, opened in enumerate(answer.opens.tolist()):
         if opened < 0:
             continue
-        capital, kind = float(q.schemes["capital"].iat[s]), q.schemes["kind"].iat[s]
+        capital, kind = float(capitals[s]), str(q.schemes["kind"].iat[s])
         profile = q.capital_by_year[s]
         for i, share in enumerate(profile):
             year = max(base + opened - (len(profile) - 1 - i), q.settings.first_year)
@@ -663,8 +670,8 @@ def _objective(
         residual += capital * left * q.discount_financial(end)
         new_places += (
             float(model.for_kind("price_of_new_place", kind))
-            * float(q.schemes["places"].iat[s])
-            * q.discount_financial(base + opened)
+            * float(places[s])
+            * float(q.discount[opened])
         )
     value["capital"] = capital_weight * spent
     value["residual_value"] = -capital_weight * residual

@@ -17,6 +17,8 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+_Highs: Any = highspy.Highs
+"""The solver, without types: highspy annotates neither its constructor nor its callbacks."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Outcome:
 
 def solver_version() -> str:
     """The version of HiGHS."""
-    return str(highspy.Highs().version())
+    return str(_Highs().version())
 
 
 def solve(
@@ -194,7 +196,7 @@ def solve(
         crossover: False leaves a continuous form at an interior point: rough values, and prices
             that :meth:`StandardForm.bound` turns into a valid bound.
     """
-    highs = highspy.Highs()
+    highs = _Highs()
     # HiGHS tells progress only while it logs; the console stays quiet all the same.
     highs.setOptionValue("log_to_console", False)
     highs.setOptionValue("threads", options.threads)
@@ -332,7 +334,7 @@ def search(
     bound = max(bound, last.bound)
     if last.found and (best is None or last.objective <= best.objective):
         best = last
-    return now(last.status)
+    return now("optimal" if last.status == "enough" else last.status)
 
 
 def _as_highs(form: StandardForm) -> Any:
@@ -441,7 +443,11 @@ def _outcome(
 
 
 def contradictions(
-    form: StandardForm, hard: Sequence[str], options: SolveOptions
+    form: StandardForm,
+    hard: Sequence[str],
+    options: SolveOptions,
+    firm: Sequence[str] = (),
+    last_resort: Sequence[str] = (),
 ) -> list[tuple[tuple[str, Any], float]]:
     """Name the rows that cannot all hold: the least violation of the ``hard`` rules.
 
@@ -449,6 +455,8 @@ def contradictions(
         form: the model that has no solution.
         hard: names of the rules that carry no slack of their own; other rows are left out.
         options: time limit and seed.
+        firm: rules among them that are taken as given, so that another is named.
+        last_resort: rules that are named only when no other can give way.
 
     Returns:
         (row, violation) for each row of ``hard`` that the least-violating point breaks.
@@ -467,6 +475,9 @@ def contradictions(
     largest = np.zeros(count)
     np.maximum.at(largest, row_number[form.index[entries]], np.abs(form.value[entries]))
     scale = np.where(largest > 0, 1.0 / np.maximum(largest, 1e-9), scale)
+    names = [name for (name, _), kept in zip(form.rows, keep, strict=True) if kept]
+    is_firm = np.array([name in firm for name in names], dtype=bool)
+    scale[np.array([name in last_resort for name in names], dtype=bool)] *= 1000.0
     relaxed = StandardForm(
         columns=form.columns + [("slack", i) for i in range(2 * count)],
         rows=[row for row, kept in zip(form.rows, keep, strict=True) if kept],
@@ -478,13 +489,13 @@ def contradictions(
         cost=np.concatenate([np.zeros(columns), np.tile(scale, 2)]),
         offset=0.0,
         lower=np.concatenate([form.lower, np.zeros(2 * count)]),
-        upper=np.concatenate([form.upper, np.full(2 * count, math.inf)]),
+        upper=np.concatenate([form.upper, np.tile(np.where(is_firm, 0.0, math.inf), 2)]),
         integer=np.concatenate([form.integer, np.zeros(2 * count, dtype=bool)]),
         row_lower=form.row_lower[keep],
         row_upper=form.row_upper[keep],
     )
     outcome = solve(relaxed, replace(options, gap=1e-6))
     if not outcome.found:
-        return []
+        raise RuntimeError(f"the rules {', '.join(firm)} contradict each other")
     slack = outcome.values[columns : columns + count] + outcome.values[columns + count :]
     return [(relaxed.rows[i], float(slack[i])) for i in np.flatnonzero(slack > 1e-6)]

@@ -53,7 +53,7 @@ RULES: dict[str, Any] = {
     "last_year_group": 20,
     "minimum_stay_years": 2,
     "stay_on_share": {STATE: 1.0, OWN: 0.5},
-    "stay_in_sector_share": {OWN: 0.5},
+    "stay_in_sector_share": {OWN: {"secondary": 0.75}},
     "preference": [
         {"kinds": [OWN], "tiers": [3], "phases": ["secondary"], "floor": 0.1, "ceiling": 0.5}
     ],
@@ -134,7 +134,7 @@ def tiny_inputs() -> AuditInputs:
         ),
         place_limits=table(
             "provision limit academic_year needs lowest_year_group highest_year_group places",
-            ("S", "primary", None, "any", 0, 6, 1),
+            ("S", "primary", None, "any", 0, 6, 0.2),
         ),
         candidate_sites=table("site name easting northing", ("X", "Field", 100000, 101000)),
         schemes=table(
@@ -240,11 +240,13 @@ def tiny_objective() -> pd.DataFrame:
     lines["residual_value"] = -0.64 * (100000 * 28 / 30 + 10000 * 59 / 60)
     lines["price_unmet"] = 250000 * (0.2 * FIRST + 0.16 * SECOND)
     lines["price_over_capacity"] = 8000 * 0.3 * FIRST
-    lines["price_beyond_limit"] = 90000 * 0.7 * FIRST
+    # 0.7 above the usual share; 0.3 and 0.24 primary children against a limit of 0.2.
+    lines["price_beyond_limit"] = 90000 * (0.7 * FIRST + 0.1 * FIRST + 0.04 * SECOND)
     lines["price_per_minute"] = 194.4 * FIRST + 183.56 * SECOND
     lines["price_per_minute_over_guide"] = 250 * 6.5 * (FIRST + SECOND)
     lines["price_outside_authority"] = 1000 * 1.3 * (FIRST + SECOND)
-    lines["price_of_move"] = 0.0
+    # Three quarters of the two children of I should stay in its kind: 1.3 do.
+    lines["price_of_move"] = 120000 * 0.2 * FIRST
     lines["price_short_roll"] = 20000 * (0.4 * FIRST + 0.8 * SECOND)
     lines["price_of_new_place"] = 100 * (4 * FIRST + 1 * SECOND)
     # Spend of 2027-28: 7/12 of 238,480 + 5/12 of 217,400 = 229,696.67, against 229,000.
@@ -338,6 +340,11 @@ def tiny_plan() -> PlanTables:
             (2027, "S", "Seaview", STATE, 3, 1, 1, 2.54, 0, 0, 0.46),
             (2026, "B", "Base", BASE, 0, 2, 0, 2.0, 0, 0, 0),
             (2027, "B", "Base", BASE, 0, 4, 0, 1.6, 0, 0, 2.4),
+        ),
+        limits=table(
+            "academic_year provision limit places children beyond_limit",
+            (2026, "S", "primary", 0.2, 0.3, 0.1),
+            (2027, "S", "primary", 0.2, 0.24, 0.04),
         ),
         schemes=table(
             "scheme name kind provision places capital_pounds earliest_opening status opens",
@@ -470,6 +477,8 @@ TAMPERINGS: dict[str, list[Tampering]] = {
         rule("travel_hard_limit_minutes", LIMITS | {"primary": 10.5}),
         put("input_provisions", "closes", 2027, provision="S"),
         put("cohorts", "beyond_limit_travel", True, cohort=6),
+        # 1.3 children in I, of whom 1.0 by right: the others are not admitted.
+        put("input_provisions", "needs", "SEMH", provision="I"),
     ],
     "travel of stays": [
         put("stays", "minutes", 15, cohort=4),
@@ -503,11 +512,18 @@ TAMPERINGS: dict[str, list[Tampering]] = {
         put("unmet", "phase", "secondary", academic_year=2027),
         put("unmet", "cohort", 99, academic_year=2027),
     ],
-    "stay on and stay in sector": [
-        line("price_of_move", 120000),
-        put("stays", "children", 1.7, cohort=4),
-        rule("stay_in_sector_share", {OWN: 0.9}),
+    "stay on": [
+        put("stays", "children", 1.798, cohort=4),
+        put("stays", "provision", "I", cohort=4),
         rule("stay_on_share", RULES["stay_on_share"] | {OWN: 1.0}),
+        rule("stay_on_share", {"default": 0.7}),
+    ],
+    "stay in sector": [
+        line("price_of_move", 0.0),
+        line("price_of_move", 120000 * 0.2),  # not discounted
+        rule("stay_in_sector_share", {OWN: {"secondary": 0.9}}),
+        rule("stay_in_sector_share", {OWN: {"primary": 0.75}}),
+        put("stays", "children", 1.4, cohort=5, provision="I"),
     ],
     "preference": [
         # 0.3 beyond those who stay on, of 1.2 free children: below 0.36, above 0.24.
@@ -522,13 +538,22 @@ TAMPERINGS: dict[str, list[Tampering]] = {
         put("occupancy", "children", 2.9, provision="S", academic_year=2026),
         put("occupancy", "over_capacity", 1.0, provision="S", academic_year=2026),
         put("occupancy", "beyond_limit", 0.0, provision="S", academic_year=2026),
-        put("occupancy", "beyond_limit", 0.9, provision="S", academic_year=2026),
+        put("occupancy", "beyond_limit", 0.8, provision="S", academic_year=2026),
         put("occupancy", "vacant", 2.0, provision="B", academic_year=2027),
         put("occupancy", "kind", STATE, provision="B"),
         put("occupancy", "academic_year", 2025, provision="B", academic_year=2026),
         put("input_commissioned_places", "places", 4, provision="S"),
     ],
-    "place limits": [put("input_place_limits", "places", 0.1, provision="S")],
+    "place limits": [
+        put("input_place_limits", "places", 0.1, provision="S"),
+        put("input_place_limits", "highest_year_group", 0, provision="S"),
+        put("input_place_limits", "academic_year", 2026, provision="S"),
+        put("limits", "children", 0.298, academic_year=2026),
+        put("limits", "beyond_limit", 0.0, academic_year=2027),
+        put("limits", "places", 0.3, academic_year=2027),
+        put("limits", "academic_year", 2025, academic_year=2026),
+        put("limits", "limit", "secondary", academic_year=2026),
+    ],
     "scheme openings": [
         put("schemes", "opens", 2026, scheme="D"),
         put("schemes", "opens", 2026, scheme="C"),
@@ -544,6 +569,11 @@ TAMPERINGS: dict[str, list[Tampering]] = {
         put("schemes", "opens", 2027, scheme="C"),
         put("schemes", "opens", -1, scheme="B"),
         put("input_schemes", "requires", "C", scheme="D"),
+        # D enlarges what E would have created, and E never opens.
+        both(
+            put("input_schemes", "provision", "E", scheme="D"),
+            put("schemes", "provision", "E", scheme="D"),
+        ),
     ],
     "capital by year": [
         put("capital", "pounds", 99998, scheme="B"),
@@ -678,15 +708,140 @@ def test_many_differences_are_counted() -> None:
     assert found[-1].found == 39 * 4 - 50  # the rows of 2026/27 are right
 
 
-def test_children_who_cannot_stay_on_are_paid_for() -> None:
-    """S keeps 1.6 of the 1.8 children with the right; 0.4 new ones go to the independent school."""
+def names_of(inputs: AuditInputs, plan: PlanTables) -> set[str]:
+    return {difference.check for difference in audit(inputs, plan).differences}
+
+
+def test_nobody_buys_a_child_out_of_the_right_to_stay_on() -> None:
+    """S keeps 1.6 of the 1.8 children with the right; the price of a move is no excuse."""
     inputs, plan = tiny_inputs(), tiny_plan()
     more = plan.stays[plan.stays["cohort"] == 4].assign(provision="I", children=0.4)
     plan.stays = pd.concat([plan.stays, more], ignore_index=True)
     put("stays", "children", 1.6, cohort=4, provision="S")(inputs, plan)
-    line("price_of_move", 0.2 * 120000)(inputs, plan)
-    result = audit(inputs, plan)
-    assert "stay on and stay in sector" not in {d.check for d in result.differences}
+    line("price_of_move", 0.2 * 120000 * FIRST)(inputs, plan)
+    (difference,) = [d for d in audit(inputs, plan).differences if d.check == "stay on"]
+    assert (difference.expected, difference.found) == ("at least 1.8", 1.6)
+
+
+def test_a_sector_counts_cells_that_can_reach_it() -> None:
+    """I no longer admits ASD: its two children count by their right to stay on, or not at all."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    put("input_provisions", "needs", "SEMH", provision="I")(inputs, plan)
+    assert "stay in sector" not in names_of(inputs, plan)
+    inputs.rules["stay_on_share"] = {STATE: 1.0}
+    assert "stay in sector" in names_of(inputs, plan)
+    line("price_of_move", 0.0)(inputs, plan)
+    assert "stay in sector" not in names_of(inputs, plan)
+
+
+def test_a_sector_is_reached_by_a_scheme_that_could_open() -> None:
+    """E, an independent school of the authority's, could take the children that I cannot."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    put("input_provisions", "needs", "SEMH", provision="I")(inputs, plan)
+    inputs.rules["stay_on_share"] = {STATE: 1.0}
+    inputs.rules["scheme_kinds"] = [BASE, STATE, OWN]
+    assert "stay in sector" not in names_of(inputs, plan)
+    put("input_schemes", "earliest_opening", 2027, scheme="E")(inputs, plan)
+    assert "stay in sector" in names_of(inputs, plan)
+
+
+def relabel(inputs: AuditInputs, plan: PlanTables, need: str, tier: int) -> None:
+    """Give the children of A1 in S another need and tier, everywhere."""
+    for frame in (
+        inputs.children_today,
+        inputs.projected_children,
+        plan.cohorts,
+        plan.placements,
+    ):
+        here = (frame["area"] == "A1") & (frame["tier"] == 3)
+        frame.loc[here, ["need", "tier"]] = [need, tier]
+
+
+def test_a_sector_adds_needs_and_tiers() -> None:
+    """0.2 free children of another need and tier placed in I make up for those who left it."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    relabel(inputs, plan, "SEMH", 2)
+    put("stays", "children", 1.8, cohort=4)(inputs, plan)
+    more = plan.stays[plan.stays["cohort"] == 4].assign(provision="I", children=0.2)
+    plan.stays = pd.concat([plan.stays, more], ignore_index=True)
+    assert "stay in sector" in names_of(inputs, plan)
+    line("price_of_move", 0.0)(inputs, plan)
+    assert not {"stay on", "stay in sector"} & names_of(inputs, plan)
+
+
+def test_preference_adds_needs() -> None:
+    """0.3 of 1.2 free children: above a floor of 0.2, though no child with SEMH is among them."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    relabel(inputs, plan, "SEMH", 3)
+    inputs.rules["preference"] = [RULES["preference"][0] | {"floor": 0.2}]
+    assert "preference" not in names_of(inputs, plan)
+    inputs.rules["preference"] = [RULES["preference"][0] | {"floor": 0.3}]
+    assert "preference" in names_of(inputs, plan)
+
+
+@pytest.mark.parametrize("limits", [{"floor": 0.5}, {"ceiling": 0.1}])
+def test_whole_children_miss_a_preference_by_one_child_at_most(limits: dict[str, float]) -> None:
+    inputs, plan = tiny_inputs(), tiny_plan()
+    inputs.rules["preference"] = [RULES["preference"][0] | limits]
+    assert "preference" in names_of(inputs, plan)
+    inputs.scenario["whole_children"] = True
+    assert "preference" not in names_of(inputs, plan)
+    # 1.0 stay on by right; beside them at least 0.6 - 1, or at most 0.12 + 1, of 1.2 free children.
+    more = 2.15 if "ceiling" in limits else 0.55
+    put("stays", "children", more, cohort=5, provision="I")(inputs, plan)
+    put("stays", "children", 2.0 - more, cohort=5, provision="S")(inputs, plan)
+    assert "preference" in names_of(inputs, plan)
+
+
+@pytest.mark.parametrize(("points", "local"), [([0, 7, 12], 1.6), ([0, 7, 11, 15], 0.0)])
+def test_late_phases_count_colleges_as_local(points: list[int], local: float) -> None:
+    """S as a college, with young people in Year 12: local where their phase starts at Year 12."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    inputs.rules["transition_points"] = points
+    inputs.rules["phase_names"] = {str(point): f"from {point}" for point in points}
+    put("input_provisions", "kind", "further_education", provision="S")(inputs, plan)
+    put("placements", "year_group", 12, cohort=4, academic_year=2027)(inputs, plan)
+    plan.gaps.loc[len(plan.gaps)] = (
+        *("North", "Autism", f"from {points[2]}", 2027, 1.6, 9.0),
+        *(1.6, 0.0, 1.6),
+    )
+    found = [
+        d.expected
+        for d in audit(inputs, plan).differences
+        if d.where == f"2027/28, North, Autism, from {points[2]}" and d.found == 9.0
+    ]
+    assert found == [local]
+
+
+def test_tables_of_limits_may_be_absent_where_there_are_none() -> None:
+    inputs, plan = tiny_inputs(), tiny_plan()
+    inputs.place_limits = pd.DataFrame()
+    plan.limits = pd.DataFrame()
+    less = 90000 * (0.1 * FIRST + 0.04 * SECOND)
+    told = tiny_objective().set_index("line")["present_value_pounds"]
+    line("price_beyond_limit", float(told["price_beyond_limit"]) - less)(inputs, plan)
+    plan.objective_pounds = plan.bound_pounds = float(plan.objective["present_value_pounds"].sum())
+    assert [str(difference) for difference in audit(inputs, plan).differences] == []
+
+
+def test_rules_by_kind_have_a_default() -> None:
+    """Every value of the hand-made rules again, as the default or the exception."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    inputs.rules |= {
+        "admits_tiers": {MAIN: [1], BASE: [2], "default": [2, 3, 4]},
+        "stay_on_share": {STATE: 1.0, MAIN: 0.0, BASE: 0.0, "default": 0.5},
+        "stay_in_sector_share": {
+            "default": {"secondary": 0.75, "default": 0.0},
+            STATE: {"default": 0.0},
+        },
+        "transport_eligible_share": {BASE: 0.5, MAIN: 0.0, "default": 1.0},
+        "top_up": {MAIN: 5000, BASE: 8000, "default": 12000},
+        "cost_factor_by_need": {"SEMH": 1.1, "default": 1.0},
+        "cost_factor_by_tier": {"4": 1.5, "default": 1.0},
+        "building_life_years": {STATE: 60, "default": 30},
+        "price_of_new_place": {BASE: 100, STATE: 100, "default": 0},
+    }
+    assert [str(difference) for difference in audit(inputs, plan).differences] == []
 
 
 def test_released_children_may_leave_early() -> None:
@@ -701,15 +856,47 @@ def test_released_children_may_leave_early() -> None:
     assert "settled children stay" not in names
 
 
-def test_a_flagged_cohort_takes_its_nearest_provision() -> None:
-    """With a limit of 10 minutes in primary only I (50) and S (14) stand today for cohort 6."""
+def test_released_children_may_stay_where_they_were() -> None:
+    """0.9 released children look again and choose M, which would admit nobody anew."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    who = ("re_entry", "A2", "SEMH", 1, 2026, 4, "primary", 0.0, False)
+    plan.cohorts.loc[len(plan.cohorts)] = (8, *who)
+    put("stays", "children", 9.0, cohort=3)(inputs, plan)
+    plan.stays.loc[len(plan.stays)] = (3, "M", 2026, 1.0, 10, 2.5)
+    plan.stays.loc[len(plan.stays)] = (8, "M", 2028, 0.9, 10, 2.5)
+    inputs.scenario["release"] = {MAIN: 0.1}
+    inputs.rules["admits_tiers"] = RULES["admits_tiers"] | {MAIN: [4]}
+
+    def unsuited() -> list[str]:
+        found = [d for d in audit(inputs, plan).differences if d.check == "admissibility"]
+        return [d.where.split(",")[0] for d in found]
+
+    assert unsuited() == ["cohort 7 in M"]
+    put("stays", "children", 1.0, cohort=8)(inputs, plan)
+    assert unsuited() == ["cohort 7 in M", "2026/27"]  # one cell: more than were released
+    inputs.scenario["release"] = {}
+    assert unsuited() == ["cohort 7 in M", "cohort 8 in M"]
+
+
+def test_a_flagged_cohort_takes_its_nearest_standing_provision() -> None:
+    """Within 12 minutes there is only the new base (11): S (14) is kept, I (50) is not."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    inputs.rules["travel_hard_limit_minutes"] = LIMITS | {"primary": 12}
+    wheres = [d.where for d in audit(inputs, plan).differences if d.check == "admissibility"]
+    assert wheres[0].startswith("cohort 6 in S") and wheres[1:] == ["flag of cohort 6"]
+    put("cohorts", "beyond_limit_travel", True, cohort=6)(inputs, plan)
+    assert audit(inputs, plan).passed
+    put("stays", "provision", "I", cohort=6, leaves_year=2028, minutes=14)(inputs, plan)
+    assert "admissibility" in names_of(inputs, plan)
+
+
+def test_a_new_provision_beyond_the_limit_is_nobodys_nearest() -> None:
+    """Within 10 minutes nothing stands: S (14) is kept, and the base (11) admits nobody."""
     inputs, plan = tiny_inputs(), tiny_plan()
     inputs.rules["travel_hard_limit_minutes"] = LIMITS | {"primary": 10}
     put("cohorts", "beyond_limit_travel", True, cohort=6)(inputs, plan)
-    assert audit(inputs, plan).passed  # the nearer base is full in 2026/27
-    put("input_schemes", "fill", "1", scheme="B")(inputs, plan)
-    where = [d.where for d in audit(inputs, plan).differences if d.check == "admissibility"]
-    assert len(where) == 1 and "cohort 6 in S" in where[0]
+    wheres = [d.where for d in audit(inputs, plan).differences if d.check == "admissibility"]
+    assert len(wheres) == 1 and "cohort 6 in B" in wheres[0]
 
 
 def test_children_of_a_closed_provision_look_again() -> None:

@@ -9,12 +9,6 @@ from sufficiency.pipeline import Loaded, load_scenario, optimise
 from sufficiency.problems import EXIT_NO_PLAN, InputError, NoPlanError
 from tests.tiny import bare_model, forecast, joining, opened, scheme, solved, world
 
-blames_the_wrong_rule = pytest.mark.xfail(
-    strict=True,
-    reason="contradictions() may relax committed_schemes or capital_drawn, which say nothing, "
-    "where the rule to name is exclusive_schemes, prerequisites or capital_budget",
-)
-
 
 def reasons(loaded: Loaded) -> list[str]:
     with pytest.raises(NoPlanError) as caught:
@@ -36,7 +30,6 @@ def grant(**by_year: float) -> pd.DataFrame:
     )
 
 
-@blames_the_wrong_rule
 def test_two_alternatives_both_committed() -> None:
     found = reasons(
         world(
@@ -54,7 +47,6 @@ def test_two_alternatives_both_committed() -> None:
     assert "hill in 2026/27" in about and "vale in 2027/28" in about
 
 
-@blames_the_wrong_rule
 def test_a_prerequisite_that_opens_later() -> None:
     found = reasons(
         world(
@@ -70,7 +62,6 @@ def test_a_prerequisite_that_opens_later() -> None:
     assert "column requires" in about
 
 
-@blames_the_wrong_rule
 def test_a_prerequisite_that_cannot_open_in_time() -> None:
     found = reasons(
         world(
@@ -85,7 +76,6 @@ def test_a_prerequisite_that_cannot_open_in_time() -> None:
     assert any("wing would be open in 2026/27 without base" in reason for reason in found)
 
 
-@blames_the_wrong_rule
 def test_a_budget_below_what_is_committed() -> None:
     """100 pounds, half of them in the financial year before the September of 2027; the grant gives
     40 and then 30. It is short by ten, and by thirty in all."""
@@ -114,7 +104,6 @@ def test_commitments_that_the_budget_only_just_covers_are_no_contradiction() -> 
     assert opened(solved(loaded)) == {"hill": 2027}
 
 
-@blames_the_wrong_rule
 def test_a_source_that_may_not_pay() -> None:
     """The levy has money, but the scheme may draw on the grant only, which has none."""
     budgets = pd.concat([grant(y2026=0), grant(y2026=500).assign(source="levy")])
@@ -129,9 +118,6 @@ def test_a_source_that_may_not_pay() -> None:
     assert "'grant'" in about and "'levy'" not in about and "£100" in about
 
 
-@pytest.mark.xfail(
-    strict=True, raises=KeyError, reason="prepare: KeyError for a prerequisite out of play"
-)
 @pytest.mark.parametrize("link", [{"requires": "base"}, {"site": "", "provision": "base"}])
 def test_a_committed_scheme_that_needs_one_the_model_rules_out(link: dict[str, str]) -> None:
     """Independent schools are not built by an authority: 'base' is out of play and 'wing',

@@ -204,14 +204,10 @@ def load(slug: str, *, years: int = YEARS) -> Loaded:
         first_year=BASE_YEAR + 1,
         years=years,
     )
-    return load_scenario(
-        scenario, model=planning_model(slug), tables=tables, boundary=boundary
-    )
+    return load_scenario(scenario, model=planning_model(slug), tables=tables, boundary=boundary)
 
 
-def build_tables(
-    slug: str, model: PlanningModel
-) -> tuple[dict[str, pd.DataFrame], Any]:
+def build_tables(slug: str, model: PlanningModel) -> tuple[dict[str, pd.DataFrame], Any]:
     """Input tables of an authority by name, and its boundary (EPSG:27700).
 
     Args:
@@ -239,9 +235,9 @@ def build_tables(
     problems = Problems()
     boundary = read_boundary(DATA / slug / "boundary.geojson", problems)
     problems.raise_if_any()
-    today = placed.groupby(
-        ["area", "need", "tier", "year_group", "provision"], as_index=False
-    )["children"].sum()
+    today = placed.groupby(["area", "need", "tier", "year_group", "provision"], as_index=False)[
+        "children"
+    ].sum()
     tables = {
         "areas": areas,
         "provisions": provisions,
@@ -480,8 +476,8 @@ def _place(
     parts = []
     locality = areas.set_index("area")["locality"]
     for kind, group in children.groupby("kind", sort=True):
-        kinds = ("state_special", "out_of_area_state_special") if kind == "state_special" else (
-            kind,
+        kinds = (
+            ("state_special", "out_of_area_state_special") if kind == "state_special" else (kind,)
         )
         at = providers[providers["kind"].isin(kinds)].reset_index(drop=True)
         year_group = group["year_group"].to_numpy()
@@ -531,9 +527,7 @@ def _nearest_with_room(
     # Children of one cell differ by tier only: the first go to the first school.
     order = np.argsort(cell, kind="stable")
     result = np.empty(len(children), dtype=object)
-    result[order] = np.repeat(
-        np.tile(schools["provision"].to_numpy(), len(keys)), flow.ravel()
-    )
+    result[order] = np.repeat(np.tile(schools["provision"].to_numpy(), len(keys)), flow.ravel())
     return result
 
 
@@ -635,9 +629,7 @@ def _near_home() -> pd.DataFrame:
     )
 
 
-def _places(
-    providers: pd.DataFrame, held: pd.Series[float], bases: pd.DataFrame
-) -> pd.DataFrame:
+def _places(providers: pd.DataFrame, held: pd.Series[float], bases: pd.DataFrame) -> pd.DataFrame:
     """Commissioned places; other authorities' children fill what is left of a local roll."""
     rows: list[tuple[str, int, float, float]] = []
     for row in providers.itertuples():

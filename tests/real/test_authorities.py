@@ -74,9 +74,9 @@ def test_needs_keep_to_the_published_count(slug: str) -> None:
     """Rounding age by age may move a child or two between needs, not more."""
     counts = pd.read_csv(authorities.DATA / slug / "ehcp.csv")
     counts = counts[(counts["table"] == "caseload_by_need") & (counts["year"] == 2025)]
-    published = counts.set_index(
-        counts["primary_need"].str.upper().replace("NEED_UNKNOWN", "OTH")
-    )["count"]
+    published = counts.set_index(counts["primary_need"].str.upper().replace("NEED_UNKNOWN", "OTH"))[
+        "count"
+    ]
     published = published.groupby(level=0).sum()
     published = published[published.index.isin(list(NEEDS))]
     ours = loaded(slug).tables.children_today.groupby("need")["children"].sum()
