@@ -836,7 +836,7 @@ def test_scheme_value() -> None:
     funding 12, price of a new place 3. Three years; a building lasts ten.
 
     Academic years count 7/12 + 5/12 x 0.8 = 11/12, 11/15 and 44/75. The horizon ends in 2029, where
-    a pound counts 0.512. Opened in 2026: 100 of capital at once, (120 + 24) in three years, 30 (by academic year) for
+    a pound counts 0.512. Opened in 2026: 100 of capital at once, (120 + 24) in three years, 30 for
     the new places, and seven tenths of 100 left. Opened in 2028: half of the capital in 2027 and
     half in 2028, one year of running, and nine tenths left.
     """
