@@ -117,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         "--time-limit",
         metavar="SECONDS",
         type=_seconds,
-        help="end the search after so many seconds with the best plan so far",
+        default=600.0,
+        help="end the search after so many seconds with the best plan so far and its true gap "
+        "(default: 600)",
     )
     command.add_argument("--threads", metavar="N", type=_whole, default=2,
                          help="solver threads (default: 2)")  # fmt: skip

@@ -230,6 +230,9 @@ def solve(
 LARGE = 30_000
 """Columns from which a MIP is searched through its relaxation rather than whole."""
 
+STAGE_SECONDS = 60.0
+"""Seconds for a smaller model (or three times what the relaxation took, if that is longer)."""
+
 STAGES = ((1e-5, 2.0), (5e-5, 1.2))
 """Smaller models of a search: the reduced cost, as a share of the objective, up to which columns
 are in, and how many times the gap asked for its plan may lie from the bound. Over all columns the
@@ -303,9 +306,15 @@ def search(
                 return now("time limit")
             small = reduced <= share * abs(bound)
             use = small | form.integer | (root.values > 1e-6) | needed
+            slice_ = max(STAGE_SECONDS, 3 * root.seconds)
+            rest = left().time_limit
             part = solve(
                 form.with_columns(use),
-                replace(left(), gap=max(options.gap / 2, 1e-5)),
+                replace(
+                    options,
+                    gap=max(options.gap / 2, 1e-5),
+                    time_limit=slice_ if rest is None else min(slice_, rest),
+                ),
                 partial(tell, patience),
             )
             if part.found:

@@ -1,6 +1,7 @@
 """Bury, Devon and Manchester, from published data beside the repository to an audited plan.
 
-Building and validating takes seconds; solving is marked slow.
+Building and validating takes seconds. Solving takes minutes and is marked long: run it with
+``pytest -m long tests/real``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sufficiency.vocabulary import KINDS, NEEDS
 from tests.real import authorities
 
 SLUGS = sorted(authorities.TITLES)
-SEARCH_SECONDS = {"bury": 120.0, "devon": 300.0, "manchester": 300.0}
+SEARCH_SECONDS = {"bury": 300.0, "devon": 900.0, "manchester": 900.0}
 STATE_SPECIAL = ["state_special", "out_of_area_state_special"]
 
 
@@ -133,7 +134,7 @@ def test_building_twice_gives_the_same_tables() -> None:
 # ------------------------------------------------------------------ solving
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plan_is_found_and_the_audit_agrees(slug: str) -> None:
     plan = solved(slug)
     audit = plan.stamp["audit"]
@@ -142,7 +143,7 @@ def test_plan_is_found_and_the_audit_agrees(slug: str) -> None:
     assert sorted(set(plan.placements["academic_year"])) == list(range(2024, 2035))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plan_begins_with_the_published_mix(slug: str) -> None:
     mix = solved(slug).mix
     now = mix[(mix["academic_year"] == 2024) & (mix["kind"] != "unmet")]
@@ -152,7 +153,7 @@ def test_plan_begins_with_the_published_mix(slug: str) -> None:
     assert ours.sum() == pytest.approx(authorities.PLANS[slug])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_projected_child_is_placed_or_reported_unmet(slug: str) -> None:
     plan = solved(slug)
     mix = plan.mix.pivot_table(
