@@ -167,7 +167,6 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
             on_progress=progress,
         )
         progress("Writing the run folder and its report")
-        folder.parent.mkdir(parents=True, exist_ok=True)
         write_results(plan, loaded, folder, report=not asked.no_report, command=asked.command_line)
     except OSError as error:
         raise InputError(

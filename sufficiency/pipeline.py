@@ -714,7 +714,7 @@ def audit_summary(result: auditing.AuditResult) -> dict[str, Any]:
 
 
 def write_results(
-    plan: Plan, loaded: Loaded, folder: Path, *, report: bool = True, command: str = ""
+    plan: Plan, loaded: Loaded, folder: str | Path, *, report: bool = True, command: str = ""
 ) -> Path:
     """Write the run folder: tables, inputs, stamp and report, after auditing what was written.
 
@@ -737,5 +737,7 @@ def write_results(
             write_report(aside)
         return {"audit": audit}
 
-    write_run(plan, folder, loaded.write_inputs, finish)
-    return folder
+    where = Path(folder)
+    where.parent.mkdir(parents=True, exist_ok=True)
+    write_run(plan, where, loaded.write_inputs, finish)
+    return where
