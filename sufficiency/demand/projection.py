@@ -274,8 +274,8 @@ def systematic_rounding(expected: FloatArray, offset: float = 0.5) -> IntArray:
     (0 <= offset < 1) is added: every number becomes its whole part or one more, and whole numbers
     stay as they are.
     """
-    # A running total of exactly 2.9999999 must count as 3.
-    running = np.floor(np.cumsum(expected) + offset + 1e-9)
+    # A running total of 2.9999999999 must count as 3, and an offset of nearly one as less than one.
+    running = np.floor(np.cumsum(expected) + min(offset, 1 - 1e-8) + 1e-9)
     return np.diff(running, prepend=0.0).astype(np.int64)
 
 
