@@ -300,6 +300,8 @@ def search(
             return now(root.status)
         bound = max(bound, form.bound(root.row_dual))
         tell(1.0)
+        if root.status == "interrupted":
+            return now("interrupted")
         reduced = form.reduced_cost(root.row_dual)
         for share, patience in STAGES:
             if out_of_time():
