@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audit": {"vocabulary"},
     "reports": LEAVES | {"plan"},
     "examples": LEAVES | {"tables"},
+    "imports": LEAVES | {"tables", "rules", "demand", "geography", "shipped"},
 }
 FOREIGN = {"pyomo": {"placement", "solving"}, "highspy": {"solving"}}
 
