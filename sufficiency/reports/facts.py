@@ -14,7 +14,12 @@ import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
 from sufficiency.plan import Plan, read_run
-from sufficiency.vocabulary import LEDGERS, academic_year_label, financial_year_label
+from sufficiency.vocabulary import (
+    LEDGERS,
+    academic_year_label,
+    financial_year_label,
+    parse_year,
+)
 
 UNMET: Final = "unmet"
 TOLERANCE: Final = 0.05
@@ -33,6 +38,35 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 """Ten kinds of provision in five groups, for charts and matrices; tables keep all ten."""
+
+INPUTS: Final = (
+    "areas",
+    "provisions",
+    "schemes",
+    "candidate_sites",
+    "budgets",
+    "allocations",
+    "commissioned_places",
+)
+"""Input tables that reports read whole."""
+
+TEXT_COLUMNS: Final = (
+    "area",
+    "provision",
+    "scheme",
+    "site",
+    "name",
+    "locality",
+    "needs",
+    "tiers",
+    "designation",
+    "requires",
+    "exclusive_group",
+    "funding_sources",
+    "source",
+    "note",
+)
+"""Columns of input tables that are words even where they look like numbers."""
 
 SPECIALIST: Final = (
     "specialist_base",
@@ -113,6 +147,7 @@ class Run:
         scenario: inputs/scenario.json.
         inputs: tables of inputs/ as text and numbers, by name; an absent one is left out.
         boundary: the authority in EPSG:27700, or None.
+        folder: where all of it was read from.
     """
 
     plan: Plan
@@ -121,6 +156,7 @@ class Run:
     scenario: dict[str, Any]
     inputs: dict[str, pd.DataFrame]
     boundary: BaseGeometry | None
+    folder: Path | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Run:
@@ -131,10 +167,17 @@ class Run:
         """
         plan = read_run(folder)
         inputs = {}
-        for name in ("areas", "provisions", "schemes", "candidate_sites", "budgets"):
+        for name in INPUTS:
             path = folder / "inputs" / f"{name}.csv"
             if path.is_file():
-                inputs[name] = pd.read_csv(path, keep_default_na=True, encoding="utf-8")
+                # An identifier such as 007 stays as it is, and a school may be called "None".
+                inputs[name] = pd.read_csv(
+                    path,
+                    dtype=dict.fromkeys(TEXT_COLUMNS, str),
+                    keep_default_na=False,
+                    na_values=[""],
+                    encoding="utf-8",
+                )
         boundary = None
         path = folder / "inputs" / "boundary.geojson"
         if path.is_file():
@@ -148,6 +191,7 @@ class Run:
             scenario=_json(folder / "inputs" / "scenario.json"),
             inputs=inputs,
             boundary=boundary,
+            folder=folder,
         )
 
     def table(self, name: str) -> pd.DataFrame:
@@ -271,6 +315,44 @@ class Run:
         names = {str(k): str(v) for k, v in dict(self.rule("phase_names", {})).items()}
         found = [(int(k), v) for k, v in names.items() if k.lstrip("-").isdigit() and int(k) < 12]
         return [name for _, name in sorted(found)]
+
+    @cached_property
+    def new_plans_by_year(self) -> pd.Series:
+        """Children whose plan is new, by planned year, in the projection as used."""
+        path = self.folder / "inputs" / "projected_children.csv" if self.folder else None
+        if path is None or not path.is_file():
+            return pd.Series(dtype=float)
+        table = pd.read_csv(path, usecols=["academic_year", "joining"])
+        found = table.groupby("academic_year")["joining"].sum()
+        found.index = pd.Index([parse_year(y) for y in found.index], name="academic_year")
+        return found
+
+    @cached_property
+    def allocations(self) -> dict[int, float]:
+        """High-needs allocation in pounds by financial year; empty when none is given."""
+        table = self.table("allocations")
+        if table.empty:
+            return {}
+        return {
+            parse_year(year): as_float(pounds)
+            for year, pounds in zip(table["financial_year"], table["pounds"], strict=True)
+        }
+
+    # -------------------------------------------------------------- places
+
+    def inside(self) -> dict[str, bool]:
+        """Whether each provision lies inside the authority; those of new schemes do.
+
+        Provision near every home, which has no place on the map, counts as inside.
+        """
+        table = self.table("provisions")
+        known = {str(p): True for p in self.plan.occupancy["provision"].unique()}
+        if "inside_authority" in table:
+            for p, x, words in zip(
+                table["provision"], table["easting"], table["inside_authority"], strict=True
+            ):
+                known[str(p)] = x != x or str(words) == "yes"
+        return known
 
     # -------------------------------------------------------------- schemes
 
