@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -353,6 +354,33 @@ class Run:
             ):
                 known[str(p)] = x != x or str(words) == "yes"
         return known
+
+    @cached_property
+    def points(self) -> dict[str, tuple[float, float]]:
+        """Easting and northing of every provision and scheme; NaN where it has no place."""
+        found: dict[str, tuple[float, float]] = {}
+        sites: dict[str, tuple[float, float]] = {}
+        for table, key, into in (
+            (self.table("provisions"), "provision", found),
+            (self.table("candidate_sites"), "site", sites),
+        ):
+            if len(table):
+                for name, x, y in zip(table[key], table["easting"], table["northing"], strict=True):
+                    into[str(name)] = (as_float(x), as_float(y))
+        given = self.table("schemes")
+        at_of = {}
+        if len(given):
+            rows = zip(given["scheme"], given["site"], given["provision"], strict=True)
+            for scheme, site, provision in rows:
+                if site == site:
+                    found[str(scheme)] = sites.get(str(site), (math.nan, math.nan))
+                else:
+                    at_of[str(scheme)] = str(provision)
+        nowhere = (math.nan, math.nan)
+        for scheme, provision in at_of.items():
+            # An expansion may enlarge the new provision of another scheme.
+            found[scheme] = found.get(provision) or found.get(at_of.get(provision, ""), nowhere)
+        return found
 
     # -------------------------------------------------------------- schemes
 

@@ -146,29 +146,10 @@ def _provisions(run: Run, land: BaseGeometry) -> tuple[pd.DataFrame, list[str]]:
 def _schemes(run: Run) -> pd.DataFrame:
     opened = run.opened
     given = run.table("schemes")
-    sites = run.table("candidate_sites")
-    places = {}
-    for table, key in ((run.table("provisions"), "provision"), (sites, "site")):
-        if len(table):
-            places[key] = {
-                str(i): (as_float(x), as_float(y))
-                for i, x, y in zip(table[key], table["easting"], table["northing"], strict=True)
-            }
     site_of = {}
-    at_of = {}
     if len(given):
         site_of = {s: x for s, x in zip(given["scheme"], given["site"], strict=True) if x == x}
-        at_of = {s: x for s, x in zip(given["scheme"], given["provision"], strict=True) if x == x}
-
-    def place(scheme: str, depth: int = 0) -> tuple[float, float]:
-        if scheme in site_of:
-            return places.get("site", {}).get(str(site_of[scheme]), (math.nan, math.nan))
-        target = str(at_of.get(scheme, ""))
-        if target in places.get("provision", {}):
-            return places["provision"][target]
-        return place(target, depth + 1) if target and depth < 5 else (math.nan, math.nan)
-
-    where = [place(str(s)) for s in opened["scheme"]]
+    where = [run.points.get(str(s), (math.nan, math.nan)) for s in opened["scheme"]]
     return pd.DataFrame(
         {
             "number": range(1, len(opened) + 1),

@@ -1,0 +1,549 @@
+"""Suppression: which counts of a release may be shown, and the proof that the others stay hidden.
+
+Everything that a release counts is a sum of the same *atoms*: children who share every attribute
+that any of its tables uses. A *cell* is one such sum; a count that stands in three files is one
+cell. So all files of a release together are one linear system, and whoever subtracts a table from
+a total, or one file from another, solves that system. This module
+
+1. rounds the atoms to whole children so that every total of every table still adds up
+   (:func:`whole_numbers`);
+2. holds back every count from 1 to below the threshold (*small*, shown as "fewer than 6"), and as
+   many further counts (*withheld*) as are needed (:func:`protect`);
+3. proves it. For each count held back there are *alternatives*: other atoms that agree with every
+   published number and word of the release, and in which that count differs. For a small count
+   they reach, wherever they can, from the least to the greatest number that its label allows, so
+   that the release says no more than the label itself. The proof is checked in whole-number
+   arithmetic.
+
+The alternatives use only combinations of attributes that occur. So the proof holds against a
+reader who knows which combinations are impossible (a primary school has no Year 9), and all the
+more against one who does not. In years with few atoms, where single children matter most, the
+alternatives are whole children; in others they may be fractions, as the plan's own numbers are.
+
+The rule in words: 0 is shown. "Fewer than 6" stands for 1 to 5; inside a total that is itself fewer
+than 6 it stands for 0 to 5, and a 0 there is shown as "fewer than 6" too. "Withheld" stands for 6
+or more. The method is cell suppression with a linear programme for each pattern (Castro 2012,
+"Recent advances in optimization techniques for statistical tabular data protection").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import lcm
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Key = tuple[Any, ...]
+
+THRESHOLD: Final = 6
+"""Counts from 1 to below it are held back, unless the caller says otherwise."""
+LEAST_THRESHOLD: Final = 3
+"""Below it, "fewer than 2" would tell the number."""
+WIDTH: Final = 2
+"""Least width of the range in which the release leaves a small count: three possible numbers."""
+WHOLE_SIZE: Final = 60_000
+"""Atoms times cells of a year up to which alternatives must be whole children."""
+LARGEST_DENOMINATOR: Final = 5040
+"""Of the fractions that a corner of the linear programme is read as."""
+ATTEMPTS: Final = 4
+NODES: Final = 400
+"""Nodes of a search after which its best table is taken; a limit in seconds would not repeat."""
+WITHHELD: Final = "withheld"
+
+
+class NotReleasableError(Exception):
+    """The tables cannot be published so that nothing is recovered; ``reasons`` says which."""
+
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
+        self.reasons = list(reasons)
+        super().__init__("\n".join([message, *self.reasons]))
+
+
+@dataclass(frozen=True)
+class Margin:
+    """A published breakdown: children by some attributes, in every block.
+
+    Attributes:
+        name: by which cells are looked up.
+        by: columns of the atoms; none for the total of a block.
+        weight: how dear it is to withhold a cell of it; dearer ones stay shown.
+        kept: whether its cells are never withheld.
+        blocks: the only blocks (years) in which it is published; all where None.
+    """
+
+    name: str
+    by: tuple[str, ...]
+    weight: float = 1.0
+    kept: bool = False
+    blocks: frozenset[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a file says of a count: its words, and its number where it may be shown."""
+
+    text: str
+    number: int | None
+
+
+@dataclass
+class _Block:
+    """One year: atoms, distinct cells, what is held back, and alternatives found so far.
+
+    Attributes:
+        label: the year.
+        atoms: rows with at least one child.
+        children: whole children by atom.
+        matrix: cells by atoms, of ones.
+        values: whole children by cell.
+        weights: of cells; infinite for those that are kept.
+        rows: (margin, key) to the position of its cell; several names may be one cell.
+        lowest: least number that the label of a small cell allows.
+        small, withheld: what is held back.
+        alternatives: (denominator, numerators of children by atom).
+        reached: cells by alternative (the first is the truth): children of the cell there.
+    """
+
+    label: Any
+    atoms: pd.DataFrame
+    children: Whole
+    matrix: Any
+    values: Whole
+    weights: Floats
+    rows: dict[tuple[str, Key], int]
+    lowest: Whole
+    small: NDArray[np.bool_]
+    withheld: NDArray[np.bool_]
+    alternatives: list[tuple[int, Whole]] = field(default_factory=list)
+    reached: list[Floats] = field(default_factory=list)
+
+
+@dataclass
+class Protected:
+    """Counts of a release with what is held back.
+
+    Attributes:
+        threshold: counts from 1 to below it are small.
+        largest_rounding: the furthest that rounding to whole children moved any count.
+    """
+
+    threshold: int
+    largest_rounding: float
+    _margins: dict[str, Margin]
+    _blocks: dict[Any, _Block]
+
+    def look_up(self, margin: str, block: Any, key: Key = ()) -> Shown:
+        """What may be said of a count; a combination that does not occur counts 0."""
+        found = self._blocks.get(block)
+        row = None if found is None else found.rows.get((margin, key))
+        if found is None or row is None:
+            inside = found is not None and self._inside_small(found, margin, key)
+            return Shown(self.words, None) if inside else Shown("0", 0)
+        if found.small[row]:
+            return Shown(self.words, None)
+        if found.withheld[row]:
+            return Shown(WITHHELD, None)
+        number = int(found.values[row])
+        return Shown(f"{number:,}", number)
+
+    @property
+    def words(self) -> str:
+        """What stands for a small count."""
+        return f"fewer than {self.threshold}"
+
+    def truth(self, margin: str, block: Any, key: Key = ()) -> int:
+        """The count itself, held back or not; never for a file."""
+        found = self._blocks.get(block)
+        row = None if found is None else found.rows.get((margin, key))
+        return 0 if found is None or row is None else int(found.values[row])
+
+    def summary(self) -> dict[str, int]:
+        """How many counts there are, and how many of them are small, or withheld beside."""
+        blocks = self._blocks.values()
+        return {
+            "counts": sum(len(b.values) for b in blocks),
+            "small": sum(int(b.small.sum()) for b in blocks),
+            "withheld": sum(int(b.withheld.sum()) for b in blocks),
+            "alternatives": sum(len(b.alternatives) for b in blocks),
+        }
+
+    def alternatives(self) -> Iterator[tuple[Any, pd.DataFrame, Floats]]:
+        """(block, atoms, children by atom) of every alternative of the proof."""
+        for label, block in self._blocks.items():
+            for denominator, numerators in block.alternatives:
+                yield label, block.atoms, numerators / denominator
+
+    def _inside_small(self, block: _Block, margin: str, key: Key) -> bool:
+        return _inside_small(self._margins, block, margin, key)
+
+
+def _inside_small(margins: dict[str, Margin], block: _Block, margin: str, key: Key) -> bool:
+    """Whether a cell lies inside another one that is small."""
+    by = margins[margin].by
+    value = dict(zip(by, key, strict=True))
+    for name, wider in margins.items():
+        if set(wider.by) < set(by):
+            row = block.rows.get((name, tuple(value[c] for c in wider.by)))
+            if row is not None and block.small[row]:
+                return True
+    return False
+
+
+# ------------------------------------------------------------------ whole children
+
+
+def whole_numbers(
+    atoms: pd.DataFrame,
+    margins: Sequence[Margin],
+    *,
+    block: str = "academic_year",
+    measure: str = "children",
+) -> tuple[pd.DataFrame, float]:
+    """Round expected children to whole ones so that every table still adds up.
+
+    Every atom goes to the whole number below or above; as far as it can be done at once, so does
+    every cell of every margin (controlled rounding). What is exact stays exact.
+
+    Args:
+        atoms: one row an atom: the attributes of all margins, ``block`` and ``measure``.
+        margins: what is published.
+        block: the column of the year; nothing is added over it.
+        measure: the column of expected children.
+
+    Returns:
+        The atoms that keep at least one child, with whole ``measure``; and the furthest that any
+        cell moved, in children.
+    """
+    parts, furthest = [], 0.0
+    for label, part in atoms.groupby(block, sort=True):
+        exact = _snap(part[measure].to_numpy(float))
+        _, matrix = _cells(part, margins, label)
+        rounded = _controlled(exact, matrix)
+        furthest = max(furthest, float(np.abs(matrix @ (rounded - exact)).max(initial=0.0)))
+        parts.append(part.assign(**{measure: rounded.astype(np.int64)}))
+    whole = pd.concat(parts, ignore_index=True) if parts else atoms.astype({measure: np.int64})
+    return whole[whole[measure] > 0].reset_index(drop=True), furthest
+
+
+def _snap(values: Floats) -> Floats:
+    """The solver's rounding errors are no children."""
+    near = np.round(values)
+    return np.where(np.abs(values - near) < 1e-5, near, values)
+
+
+def _controlled(exact: Floats, matrix: Any) -> Floats:
+    """Whole numbers beside ``exact`` with every cell beside its own exact sum, where possible."""
+    below, above = np.floor(exact), np.ceil(exact)
+    if np.array_equal(below, above):
+        return exact
+    sums = _snap(matrix @ exact)
+    least, most = np.floor(sums), np.ceil(sums)
+    # A corner of this polytope has few numbers between two whole ones; the exact numbers lie in it.
+    found = milp(
+        1.0 - 2.0 * (exact - below),
+        constraints=LinearConstraint(matrix, least - 1e-9, most + 1e-9),
+        bounds=Bounds(below, above),
+    )
+    rounded = exact.copy() if found.x is None else _snap(found.x)
+    between = np.flatnonzero(rounded != np.round(rounded))
+    rounded[between] = np.floor(rounded[between])
+    if len(between):
+        part = matrix[:, between]
+        count = matrix.shape[0]
+        slack = sparse.eye(count)
+        done = matrix @ rounded
+        found = milp(
+            np.r_[np.zeros(len(between)), np.ones(2 * count)],
+            constraints=LinearConstraint(
+                sparse.hstack([part, slack, -slack]).tocsr(), least - done, most - done
+            ),
+            bounds=Bounds(0.0, np.r_[np.ones(len(between)), np.full(2 * count, np.inf)]),
+            integrality=np.r_[np.ones(len(between)), np.zeros(2 * count)],
+            options={"node_limit": NODES},
+        )
+        up = exact[between] - rounded[between] if found.x is None else found.x[: len(between)]
+        rounded[between] += np.round(up)
+    return np.round(rounded)
+
+
+def _cells(
+    part: pd.DataFrame, margins: Sequence[Margin], label: Any
+) -> tuple[list[tuple[str, Key]], Any]:
+    """Names of the cells of a block, and the matrix of cells by atoms."""
+    names: list[tuple[str, Key]] = []
+    inside: list[NDArray[np.intp]] = []
+    for margin in margins:
+        if margin.blocks is not None and label not in margin.blocks:
+            continue
+        if not margin.by:
+            names.append((margin.name, ()))
+            inside.append(np.arange(len(part)))
+            continue
+        codes = part.groupby(list(margin.by), sort=True).ngroup().to_numpy()
+        order = np.argsort(codes, kind="stable")
+        starts = np.flatnonzero(np.r_[True, np.diff(codes[order]) > 0])
+        for rows in np.split(order, starts[1:]):
+            key = tuple(part[c].iat[int(rows[0])] for c in margin.by)
+            names.append((margin.name, key))
+            inside.append(rows)
+    counts = [len(rows) for rows in inside]
+    where = np.repeat(np.arange(len(inside)), counts)
+    columns = np.concatenate(inside) if inside else np.zeros(0, dtype=np.intp)
+    matrix = sparse.csr_matrix(
+        (np.ones(len(where)), (where, columns)), shape=(len(inside), len(part))
+    )
+    return names, matrix
+
+
+# ------------------------------------------------------------------ holding back
+
+
+def protect(
+    atoms: pd.DataFrame,
+    margins: Sequence[Margin],
+    *,
+    threshold: int = THRESHOLD,
+    block: str = "academic_year",
+    measure: str = "children",
+    largest_rounding: float = 0.0,
+) -> Protected:
+    """Decide which counts are held back, and prove that none of them can be recovered.
+
+    Args:
+        atoms: from :func:`whole_numbers`.
+        margins: everything that the release publishes; a count that stands in no margin must
+            stand in no file.
+        threshold: counts from 1 to below it are small.
+        block: the column of the year.
+        measure: the column of whole children.
+        largest_rounding: from :func:`whole_numbers`, kept for the reader.
+
+    Raises:
+        NotReleasableError: when no pattern protects a count; ``reasons`` name the counts.
+        ValueError: when the threshold is below :data:`LEAST_THRESHOLD`.
+    """
+    if threshold < LEAST_THRESHOLD:
+        raise ValueError(f"a threshold below {LEAST_THRESHOLD} would tell the numbers it hides")
+    known = {m.name: m for m in margins}
+    blocks: dict[Any, _Block] = {}
+    reasons: list[str] = []
+    for label, part in atoms.groupby(block, sort=True):
+        found = _block(label, part.reset_index(drop=True), known, threshold, measure)
+        reasons += _hold_back(found, threshold)
+        _publish_again(found)
+        blocks[label] = found
+    if reasons:
+        raise NotReleasableError(
+            "These counts could be recovered from the others, whatever else is withheld.", reasons
+        )
+    result = Protected(threshold, largest_rounding, known, blocks)
+    for found in blocks.values():
+        _check_proof(found, threshold)
+    return result
+
+
+def _block(
+    label: Any, part: pd.DataFrame, margins: dict[str, Margin], threshold: int, measure: str
+) -> _Block:
+    names, matrix = _cells(part, list(margins.values()), label)
+    children = part[measure].to_numpy(np.int64)
+    rows: dict[tuple[str, Key], int] = {}
+    same: dict[tuple[int, ...], int] = {}
+    kept: list[int] = []
+    weights: list[float] = []
+    for at, name in enumerate(names):
+        inside = tuple(sorted(matrix.indices[matrix.indptr[at] : matrix.indptr[at + 1]].tolist()))
+        margin = margins[name[0]]
+        weight = np.inf if margin.kept else margin.weight
+        if inside not in same:
+            same[inside] = len(kept)
+            kept.append(at)
+            weights.append(weight)
+        rows[name] = same[inside]
+        weights[same[inside]] = max(weights[same[inside]], weight)
+    matrix = matrix[kept]
+    values = np.rint(matrix @ children).astype(np.int64)
+    found = _Block(
+        label=label,
+        atoms=part.drop(columns=measure),
+        children=children,
+        matrix=matrix,
+        values=values,
+        weights=np.array(weights),
+        rows=rows,
+        lowest=np.zeros(len(values), dtype=np.int64),
+        small=(values > 0) & (values < threshold),
+        withheld=np.zeros(len(values), dtype=bool),
+        reached=[values.astype(float)],
+    )
+    for (margin_name, key), row in rows.items():
+        if found.small[row] and not _inside_small(margins, found, margin_name, key):
+            found.lowest[row] = 1
+    return found
+
+
+def _hold_back(block: _Block, threshold: int) -> list[str]:
+    """Withhold counts until every small one is protected; says which cannot be."""
+    system = _System(block, threshold)
+    order = np.flatnonzero(block.small)
+    # The dearest first: what they need is then there for the others.
+    order = order[np.lexsort((order, block.values[order], -block.weights[order]))]
+    reasons = []
+    for row in order.tolist():
+        least, most = int(block.lowest[row]), threshold - 1
+        value = int(block.values[row])
+        for goals in (range(most, value, -1), range(least, value)):
+            for goal in goals:
+                reached = [float(r[row]) for r in block.reached]
+                if (max(reached) >= goal) if goal > value else (min(reached) <= goal):
+                    break
+                if system.move(row, goal):
+                    break
+        reached = [float(r[row]) for r in block.reached]
+        if max(reached) - min(reached) < min(WIDTH, most - least):
+            reasons.append(f"{block.label}: {_name_of(block, row)}")
+    return reasons
+
+
+def _name_of(block: _Block, row: int) -> str:
+    margin, key = next(name for name, at in block.rows.items() if at == row)
+    return f"{margin.replace('_', ' ')}: {', '.join(map(str, key)) or 'all'}"
+
+
+class _System:
+    """The linear programme of a block: move one count, at least loss of shown ones.
+
+    Columns: change of each atom, then rise and fall of each cell that is shown today. A row says:
+    the change of a cell is its rise less its fall; a cell that is held back changes freely within
+    its label and has no rise or fall of its own.
+    """
+
+    def __init__(self, block: _Block, threshold: int) -> None:
+        self.block, self.threshold = block, threshold
+        cells, self.atoms = block.matrix.shape
+        unit = sparse.eye(cells)
+        self.matrix = sparse.hstack([block.matrix, -unit, unit]).tocsr()
+        # Withholding a large count loses more; a logarithm keeps totals within reach.
+        size = 1.0 + np.log10(np.maximum(block.values, 1))
+        loss = np.where(np.isfinite(block.weights), block.weights, 0.0) * size
+        self.cost = np.r_[np.zeros(self.atoms), loss, loss]
+
+    def move(self, row: int, goal: int) -> bool:
+        """Find an alternative in which a count is ``goal``, and withhold what it changes."""
+        block, values = self.block, self.block.values
+        cells = len(values)
+        lower, upper = np.zeros(cells), np.zeros(cells)
+        lower[block.small] = (block.lowest - values)[block.small]
+        upper[block.small] = (self.threshold - 1 - values)[block.small]
+        lower[block.withheld] = (self.threshold - values)[block.withheld]
+        upper[block.withheld] = np.inf
+        lower[row] = upper[row] = goal - values[row]
+        free = ~block.small & ~block.withheld & np.isfinite(block.weights)
+        rise = np.where(free, np.inf, 0.0)
+        fall = np.where(free, values - self.threshold, 0.0)
+        least = np.r_[-block.children.astype(float), np.zeros(2 * cells)]
+        most = np.r_[np.full(self.atoms, np.inf), rise, fall]
+        rows, bounds = LinearConstraint(self.matrix, lower, upper), Bounds(least, most)
+        change = self._solve(rows, bounds)
+        if change is None:
+            return False
+        denominator, numerators = change
+        alternative = denominator * block.children + numerators
+        reached = np.rint(block.matrix @ alternative) / denominator
+        block.withheld |= (reached != values) & ~block.small
+        block.alternatives.append((denominator, alternative))
+        block.reached.append(reached)
+        return True
+
+    def _solve(self, rows: LinearConstraint, bounds: Bounds) -> tuple[int, Whole] | None:
+        """The change of atoms at least loss, exactly; in whole children where that is asked."""
+        small = self.atoms * len(self.block.values) <= WHOLE_SIZE
+        for attempt in range(ATTEMPTS):
+            # Another corner, not much dearer, where the first one has no readable fractions.
+            chance = np.random.default_rng(attempt).uniform(0.8, 1.25, len(self.cost))
+            found = milp(self.cost * (chance if attempt else 1.0), constraints=rows, bounds=bounds)
+            if found.x is None:
+                return None
+            change = self._exact(found.x)
+            if change is not None and (change[0] == 1 or not small):
+                return change
+            if small:
+                break
+        found = milp(
+            self.cost,
+            constraints=rows,
+            bounds=bounds,
+            integrality=np.r_[np.ones(self.atoms), np.zeros(len(self.cost) - self.atoms)],
+            options={"node_limit": NODES, "mip_rel_gap": 0.2},
+        )
+        return None if found.x is None else self._exact(found.x)
+
+    def _exact(self, solution: Floats) -> tuple[int, Whole] | None:
+        """The changes of atoms as fractions of one denominator."""
+        change = solution[: self.atoms]
+        off = np.unique(np.abs(change - np.round(change)).round(9))
+        denominator = lcm(*(Fraction(x).limit_denominator(97).denominator for x in off.tolist()))
+        scaled = change * denominator
+        if denominator > LARGEST_DENOMINATOR or np.abs(scaled - np.round(scaled)).max() > 1e-4:
+            return None
+        return denominator, np.rint(scaled).astype(np.int64)
+
+
+def _publish_again(block: _Block) -> None:
+    """Show a withheld count again where the proof can do without the alternatives that move it."""
+    held = np.flatnonzero(block.withheld)
+    for row in sorted(held.tolist(), key=lambda r: (-block.weights[r], -block.values[r], r)):
+        table = np.array(block.reached)
+        stays = table[:, row] == block.values[row]
+        left = table[stays]
+        others = block.withheld.copy()
+        others[row] = False
+        same_range = (left.max(axis=0) == table.max(axis=0)) & (
+            left.min(axis=0) == table.min(axis=0)
+        )
+        if same_range[block.small].all() and (left != block.values).any(axis=0)[others].all():
+            block.withheld[row] = False
+            block.alternatives = [
+                a for a, s in zip(block.alternatives, stays[1:], strict=True) if s
+            ]
+            block.reached = [r for r, s in zip(block.reached, stays, strict=True) if s]
+
+
+def _check_proof(block: _Block, threshold: int) -> None:
+    """Check the alternatives in whole numbers, against what the release will say.
+
+    Raises:
+        NotReleasableError: when the proof does not hold, which is an error of this module.
+    """
+    shown = ~block.small & ~block.withheld
+    matrix = block.matrix.astype(np.int64)
+    table = [block.values.astype(float)]
+    for unit, found in block.alternatives:
+        cells = matrix @ found
+        agrees = (
+            (found >= 0).all()
+            and (cells[shown] == unit * block.values[shown]).all()
+            and (cells[block.small] >= unit * block.lowest[block.small]).all()
+            and (cells[block.small] <= unit * (threshold - 1)).all()
+            and (cells[block.withheld] >= unit * threshold).all()
+        )
+        if not agrees:
+            raise NotReleasableError("An alternative contradicts the release.", [str(block.label)])
+        table.append(cells / unit)
+    least, most = np.min(table, axis=0), np.max(table, axis=0)
+    need = np.where(block.small, np.minimum(WIDTH, threshold - 1 - block.lowest), 0)
+    bare = np.flatnonzero((most - least < need) | (block.withheld & (most == least)))
+    if len(bare):
+        raise NotReleasableError(
+            "A count held back could be recovered.",
+            [f"{block.label}: {_name_of(block, row)}" for row in bare.tolist()],
+        )
