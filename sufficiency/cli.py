@@ -1,7 +1,7 @@
-"""The command line: optimise, check, audit, example.
+"""The command line: optimise, check, audit, report, publish, example.
 
 Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees with the plan;
-130 interrupted before there was a plan.
+5 a release would give away small numbers; 130 interrupted before there was a plan.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,9 +26,13 @@ from sufficiency.problems import (
     EXIT_OK,
     InputError,
     NoPlanError,
+    NotReleasableError,
     Problem,
 )
 from sufficiency.vocabulary import KINDS, STATEMENT, academic_year_label
+
+if TYPE_CHECKING:
+    from sufficiency.audit import AuditResult
 
 MOST_SHOWN = 60
 
@@ -51,9 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{'thing needs' if count == 1 else 'things need'} mending."
         )
         return EXIT_BAD_INPUT
-    except NoPlanError as error:
+    except (NoPlanError, NotReleasableError) as error:
         for line in str(error).splitlines():
             err.print(escape(line), soft_wrap=True)
+        if isinstance(error, NotReleasableError):
+            err.print("[bold red]Nothing was published.[/]")
         return error.exit_code
     except KeyboardInterrupt:
         err.print("Interrupted before there was a plan; nothing was written.")
@@ -83,6 +90,16 @@ def _seconds(text: str) -> float:
 def _whole(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1 to 256")
+    return int(text)
+
+
+def _threshold(text: str) -> int:
+    from sufficiency.reports import LEAST_THRESHOLD
+
+    if not text.isdigit() or not LEAST_THRESHOLD <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be a whole number from {LEAST_THRESHOLD} to 100"
+        )
     return int(text)
 
 
@@ -130,12 +147,26 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="place whole children instead of expected shares of them",
     )
-    command.add_argument("--no-report", action="store_true", help="write tables only")
+    command.add_argument(
+        "--no-report",
+        action="store_true",
+        help="write tables only: no page, workbook or GeoPackage",
+    )
     command = add("check", "Validate a scenario and say what it asks; nothing is solved.", _check)
     command.add_argument("scenario", metavar="SCENARIO", help=scenario)
     command.add_argument("--model", metavar="NAME", help="planning model (default: its own)")
     command = add("audit", "Recompute every rule and every pound of a run from its inputs.", _audit)
     command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
+    command = add("report", "Write the page, the workbook and the GeoPackage of a run again, from "
+                  "its tables.", _report)  # fmt: skip
+    command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
+    command = add("publish", "Write the part of a run that may be given to everybody, small "
+                  "numbers held back; refuse when one could be worked out.", _publish)  # fmt: skip
+    command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
+    command.add_argument("--out", metavar="DIR", type=Path, required=True,
+                         help="folder to write; an earlier release there is replaced")  # fmt: skip
+    command.add_argument("--threshold", metavar="N", type=_threshold, default=6,
+                         help="hold back counts from 1 to below N (default: 6)")  # fmt: skip
     command = add("example", "Write a fictional authority to start from.", _example)
     command.add_argument("--size", choices=("small", "median", "large"), default="small",
                          help="about 400, 3,300 or 20,000 plans (default: small)")  # fmt: skip
@@ -178,6 +209,9 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
     _show_plan(out, plan)
     if not asked.no_report:
         out.print(f"\nReport: {escape(str(folder / 'report.html'))}", soft_wrap=True)
+        out.print("Beside it: workbook.xlsx and plan.gpkg. All three are internal; for others:")
+        out.print(f"  sufficiency publish {escape(shlex.quote(str(folder)))} --out release",
+                  soft_wrap=True)  # fmt: skip
     out.print(STATEMENT, style="dim")
     audit = plan.stamp["audit"]
     if not audit["passed"]:
@@ -226,24 +260,64 @@ def _check(asked: argparse.Namespace, out: Console) -> int:
 
 
 def _audit(asked: argparse.Namespace, out: Console) -> int:
+    result = _audited(asked.run_folder)
+    for line in result.checks:
+        out.print(f"checked {escape(line)}")
+    return _show_audit(out, result)
+
+
+def _audited(folder: Path) -> AuditResult:
     from sufficiency.audit import RunFolderError, audit_run
 
     try:
-        result = audit_run(asked.run_folder)
+        return audit_run(folder)
     except (RunFolderError, OSError, ValueError) as error:
         raise InputError(
             [Problem(f"this run cannot be audited: {error}",
                      "give the folder that 'sufficiency optimise' wrote.",
-                     file=str(asked.run_folder))]
+                     file=str(folder))]
         ) from error  # fmt: skip
-    for line in result.checks:
-        out.print(f"checked {escape(line)}")
+
+
+def _show_audit(out: Console, result: AuditResult) -> int:
     for difference in result.differences:
         out.print(f"[red]{escape(str(difference))}[/]", soft_wrap=True)
     if not result.passed:
         out.print(f"[bold red]{len(result.differences)} differences: do not use this plan.[/]")
         return EXIT_AUDIT_FAILED
     out.print("[bold green]The audit agrees with the plan.[/]")
+    return EXIT_OK
+
+
+def _report(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import write_reports
+
+    for path in write_reports(asked.run_folder):
+        out.print(f"Wrote {escape(str(path))}", soft_wrap=True)
+    out.print("All of them are internal: they contain small numbers.")
+    return EXIT_OK
+
+
+def _publish(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import publish
+
+    # What is released is what stands in the folder now, whatever its stamp says.
+    if not (result := _audited(asked.run_folder)).passed:
+        return _show_audit(out, result)
+    release = publish(asked.run_folder, asked.out, asked.threshold)
+    counts = release.summary
+    out.print(
+        f"{counts['counts']:,} counts: {counts['small']:,} below {asked.threshold} and "
+        f"{counts['withheld']:,} others are held back. None of them can be worked out from all "
+        f"files together ({counts['alternatives']:,} alternatives prove it)."
+    )
+    out.print(f"Release: {escape(str(release.folder))}", soft_wrap=True)
+    for name in release.files:
+        out.print(f"  {escape(name)}", soft_wrap=True)
+    out.print(
+        "Publish one run of a plan: whoever has two releases of nearly the same plan can compare "
+        "them."
+    )
     return EXIT_OK
 
 

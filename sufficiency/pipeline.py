@@ -716,7 +716,7 @@ def audit_summary(result: auditing.AuditResult) -> dict[str, Any]:
 def write_results(
     plan: Plan, loaded: Loaded, folder: str | Path, *, report: bool = True, command: str = ""
 ) -> Path:
-    """Write the run folder: tables, inputs, stamp and report, after auditing what was written.
+    """Write the run folder: tables, inputs, stamp and reports, after auditing what was written.
 
     Returns:
         The folder.
@@ -731,10 +731,10 @@ def write_results(
         plan.stamp["command"] = command
         if report:
             from sufficiency.plan.run_folder import write_stamp
-            from sufficiency.reports import write_report
+            from sufficiency.reports import write_reports
 
             write_stamp(plan.stamp, aside)
-            write_report(aside)
+            write_reports(aside)
         return {"audit": audit}
 
     where = Path(folder)

@@ -11,6 +11,7 @@ EXIT_UNEXPECTED = 1
 EXIT_BAD_INPUT = 2
 EXIT_NO_PLAN = 3
 EXIT_AUDIT_FAILED = 4
+EXIT_NOT_RELEASABLE = 5
 EXIT_INTERRUPTED = 130
 
 
@@ -88,6 +89,16 @@ class NoPlanError(Exception):
     """The rules contradict each other, or no plan was found in time."""
 
     exit_code = EXIT_NO_PLAN
+
+    def __init__(self, message: str, reasons: Iterable[str] = ()) -> None:
+        self.reasons = list(reasons)
+        super().__init__("\n".join([message, *self.reasons]))
+
+
+class NotReleasableError(Exception):
+    """A release would give away small numbers, so none is written; ``reasons`` says which."""
+
+    exit_code = EXIT_NOT_RELEASABLE
 
     def __init__(self, message: str, reasons: Iterable[str] = ()) -> None:
         self.reasons = list(reasons)

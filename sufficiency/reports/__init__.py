@@ -1,5 +1,38 @@
-"""Reports on a plan: one self-contained page from a run folder, without script or network."""
+"""Reports on a plan, made from a run folder: the page, the workbook, the GeoPackage, a release."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+from sufficiency.reports.facts import Run
+from sufficiency.reports.geopackage import write_geopackage
 from sufficiency.reports.page import write_report
+from sufficiency.reports.release import Release, publish
+from sufficiency.reports.suppression import LEAST_THRESHOLD, THRESHOLD
+from sufficiency.reports.workbook import write_workbook
 
-__all__ = ["write_report"]
+__all__ = [
+    "LEAST_THRESHOLD",
+    "THRESHOLD",
+    "Release",
+    "publish",
+    "write_geopackage",
+    "write_report",
+    "write_reports",
+    "write_workbook",
+]
+
+
+def write_reports(run_folder: Path) -> list[Path]:
+    """Write report.html, workbook.xlsx and plan.gpkg into a run folder, from its tables.
+
+    Returns:
+        The paths of the three, each complete: written aside, then renamed.
+
+    Raises:
+        InputError: when the folder is no run folder, a table is missing or damaged, or a file
+            cannot be written.
+    """
+    folder = Path(run_folder)
+    run = Run.read(folder)
+    return [write_report(folder), write_workbook(run, folder), write_geopackage(run, folder)]

@@ -202,7 +202,7 @@ def _provisions(run: Run) -> Layer:
                 for column, values in by_year.items()
             },
         },
-        geometry=[_point(run, n) for n in names],
+        geometry=[provision_point(run, n) for n in names],
         crs=CRS,
     )
     return Layer(
@@ -215,7 +215,8 @@ def _provisions(run: Run) -> Layer:
     )
 
 
-def _point(run: Run, name: str) -> Point | None:
+def provision_point(run: Run, name: str) -> Point | None:
+    """Where a provision or scheme stands; None where that is near every home, or unknown."""
     x, y = run.points.get(name, (float("nan"), float("nan")))
     return Point(x, y) if x == x and y == y else None
 
@@ -236,7 +237,7 @@ def schemes_layer(run: Run) -> Layer:
             "opens": [academic_year_label(y) if y >= 0 else "does not open" for y in opens],
             "drawn": ["opens" if y >= 0 else "does not open" for y in opens],
         },
-        geometry=[_point(run, str(s)) for s in table["scheme"]],
+        geometry=[provision_point(run, str(s)) for s in table["scheme"]],
         crs=CRS,
     )
     return Layer(
@@ -256,7 +257,7 @@ def _desire_lines(run: Run, everyone: pd.DataFrame) -> Layer:
     last = everyone[everyone["academic_year"] == run.last]
     lines = last.groupby(["area", "provision", "kind"], as_index=False)["children"].sum()
     homes = area_points(run)
-    placed = lines["provision"].map(lambda p: _point(run, str(p)) is not None)
+    placed = lines["provision"].map(lambda p: provision_point(run, str(p)) is not None)
     placed &= lines["area"].isin(list(homes))
     shown = lines[placed & (lines["children"] >= THRESHOLD)].reset_index(drop=True)
     names = dict(zip(run.plan.occupancy["provision"], run.plan.occupancy["name"], strict=True))
@@ -270,7 +271,7 @@ def _desire_lines(run: Run, everyone: pd.DataFrame) -> Layer:
             "children": shown["children"].to_numpy(float),
         },
         geometry=[
-            line(homes[str(a)], _point(run, str(p)))
+            line(homes[str(a)], provision_point(run, str(p)))
             for a, p in zip(shown["area"], shown["provision"], strict=True)
         ],
         crs=CRS,
@@ -333,7 +334,7 @@ def write_layers(found: Sequence[Layer], target: Path, mark: str, created: objec
                     append=number > 0,
                     # Older versions of QGIS warn of a newer version of the format.
                     dataset_options={} if number else {"VERSION": "1.2"},
-                    geometry_type=_geometry_type(layer),
+                    geometry_type=GEOMETRY[layer.name],
                     layer_options={
                         "IDENTIFIER": layer.name.replace("_", " "),
                         "DESCRIPTION": f"{mark} {layer.about}",
@@ -359,10 +360,14 @@ def _time(created: object) -> str:
         return "2000-01-01T00:00:00.000Z"
 
 
-def _geometry_type(layer: Layer) -> str:
-    if layer.name == "desire_lines":
-        return "LineString"
-    return "Point" if layer.name in ("provisions", "schemes") else "MultiPolygon"
+GEOMETRY: Final = {
+    "areas": "MultiPolygon",
+    "localities": "MultiPolygon",
+    "desire_lines": "LineString",
+    "provisions": "Point",
+    "schemes": "Point",
+}
+"""Geometry of a layer, also where it has no row."""
 
 
 def _write_styles(found: Sequence[Layer], target: Path, time: str) -> None:

@@ -28,7 +28,7 @@ or more. The method is cell suppression with a linear programme for each pattern
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
@@ -39,6 +39,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
+
+from sufficiency.problems import NotReleasableError
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -58,14 +60,6 @@ ATTEMPTS: Final = 4
 NODES: Final = 400
 """Nodes of a search after which its best table is taken; a limit in seconds would not repeat."""
 WITHHELD: Final = "withheld"
-
-
-class NotReleasableError(Exception):
-    """The tables cannot be published so that nothing is recovered; ``reasons`` says which."""
-
-    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
-        self.reasons = list(reasons)
-        super().__init__("\n".join([message, *self.reasons]))
 
 
 @dataclass(frozen=True)
@@ -108,6 +102,7 @@ class _Block:
         weights: of cells; infinite for those that are kept.
         rows: (margin, key) to the position of its cell; several names may be one cell.
         lowest: least number that the label of a small cell allows.
+        highest: greatest number that a reader would believe; infinite where nothing says so.
         small, withheld: what is held back.
         alternatives: (denominator, numerators of children by atom).
         reached: cells by alternative (the first is the truth): children of the cell there.
@@ -121,6 +116,7 @@ class _Block:
     weights: Floats
     rows: dict[tuple[str, Key], int]
     lowest: Whole
+    highest: Floats
     small: NDArray[np.bool_]
     withheld: NDArray[np.bool_]
     alternatives: list[tuple[int, Whole]] = field(default_factory=list)
@@ -145,9 +141,12 @@ class Protected:
         """What may be said of a count; a combination that does not occur counts 0."""
         found = self._blocks.get(block)
         row = None if found is None else found.rows.get((margin, key))
-        if found is None or row is None:
-            inside = found is not None and self._inside_small(found, margin, key)
-            return Shown(self.words, None) if inside else Shown("0", 0)
+        if found is None:
+            return Shown("0", 0)
+        if row is None:
+            wider = _wider(self._margins, found, margin, key)
+            unknown = None not in wider and any(found.small[r] for r in wider if r is not None)
+            return Shown(self.words, None) if unknown else Shown("0", 0)
         if found.small[row]:
             return Shown(self.words, None)
         if found.withheld[row]:
@@ -182,20 +181,16 @@ class Protected:
             for denominator, numerators in block.alternatives:
                 yield label, block.atoms, numerators / denominator
 
-    def _inside_small(self, block: _Block, margin: str, key: Key) -> bool:
-        return _inside_small(self._margins, block, margin, key)
 
-
-def _inside_small(margins: dict[str, Margin], block: _Block, margin: str, key: Key) -> bool:
-    """Whether a cell lies inside another one that is small."""
+def _wider(margins: dict[str, Margin], block: _Block, margin: str, key: Key) -> list[int | None]:
+    """Positions of the cells that hold a cell; None for one that counts 0."""
     by = margins[margin].by
     value = dict(zip(by, key, strict=True))
-    for name, wider in margins.items():
-        if set(wider.by) < set(by):
-            row = block.rows.get((name, tuple(value[c] for c in wider.by)))
-            if row is not None and block.small[row]:
-                return True
-    return False
+    return [
+        block.rows.get((name, tuple(value[c] for c in wider.by)))
+        for name, wider in margins.items()
+        if set(wider.by) < set(by) and (wider.blocks is None or block.label in wider.blocks)
+    ]
 
 
 # ------------------------------------------------------------------ whole children
@@ -312,6 +307,7 @@ def protect(
     margins: Sequence[Margin],
     *,
     threshold: int = THRESHOLD,
+    believed: Mapping[tuple[str, Any, Key], float] | None = None,
     block: str = "academic_year",
     measure: str = "children",
     largest_rounding: float = 0.0,
@@ -323,6 +319,9 @@ def protect(
         margins: everything that the release publishes; a count that stands in no margin must
             stand in no file.
         threshold: counts from 1 to below it are small.
+        believed: by (margin, block, key), the greatest count that a reader would believe, such
+            as the places of a school that the release publishes too. No alternative goes above
+            it, or above the truth where that is greater.
         block: the column of the year.
         measure: the column of whole children.
         largest_rounding: from :func:`whole_numbers`, kept for the reader.
@@ -337,7 +336,8 @@ def protect(
     blocks: dict[Any, _Block] = {}
     reasons: list[str] = []
     for label, part in atoms.groupby(block, sort=True):
-        found = _block(label, part.reset_index(drop=True), known, threshold, measure)
+        most = {(m, k): v for (m, b, k), v in (believed or {}).items() if b == label}
+        found = _block(label, part.reset_index(drop=True), known, most, threshold, measure)
         reasons += _hold_back(found, threshold)
         _publish_again(found)
         blocks[label] = found
@@ -352,7 +352,12 @@ def protect(
 
 
 def _block(
-    label: Any, part: pd.DataFrame, margins: dict[str, Margin], threshold: int, measure: str
+    label: Any,
+    part: pd.DataFrame,
+    margins: dict[str, Margin],
+    believed: Mapping[tuple[str, Key], float],
+    threshold: int,
+    measure: str,
 ) -> _Block:
     names, matrix = _cells(part, list(margins.values()), label)
     children = part[measure].to_numpy(np.int64)
@@ -381,13 +386,19 @@ def _block(
         weights=np.array(weights),
         rows=rows,
         lowest=np.zeros(len(values), dtype=np.int64),
+        highest=np.full(len(values), np.inf),
         small=(values > 0) & (values < threshold),
         withheld=np.zeros(len(values), dtype=bool),
         reached=[values.astype(float)],
     )
     for (margin_name, key), row in rows.items():
-        if found.small[row] and not _inside_small(margins, found, margin_name, key):
+        wider = _wider(margins, found, margin_name, key)
+        if found.small[row] and not any(found.small[r] for r in wider if r is not None):
             found.lowest[row] = 1
+        if (margin_name, key) in believed:
+            most = max(float(values[row]), float(np.ceil(believed[margin_name, key])))
+            found.highest[row] = min(found.highest[row], most)
+    found.highest[found.small] = np.minimum(found.highest[found.small], threshold - 1)
     return found
 
 
@@ -399,7 +410,7 @@ def _hold_back(block: _Block, threshold: int) -> list[str]:
     order = order[np.lexsort((order, block.values[order], -block.weights[order]))]
     reasons = []
     for row in order.tolist():
-        least, most = int(block.lowest[row]), threshold - 1
+        least, most = int(block.lowest[row]), int(block.highest[row])
         value = int(block.values[row])
         for goals in (range(most, value, -1), range(least, value)):
             for goal in goals:
@@ -432,8 +443,8 @@ class _System:
         cells, self.atoms = block.matrix.shape
         unit = sparse.eye(cells)
         self.matrix = sparse.hstack([block.matrix, -unit, unit]).tocsr()
-        # Withholding a large count loses more; a logarithm keeps totals within reach.
-        size = 1.0 + np.log10(np.maximum(block.values, 1))
+        # Withholding a large count loses more.
+        size = np.sqrt(np.maximum(block.values, 1))
         loss = np.where(np.isfinite(block.weights), block.weights, 0.0) * size
         self.cost = np.r_[np.zeros(self.atoms), loss, loss]
 
@@ -443,12 +454,12 @@ class _System:
         cells = len(values)
         lower, upper = np.zeros(cells), np.zeros(cells)
         lower[block.small] = (block.lowest - values)[block.small]
-        upper[block.small] = (self.threshold - 1 - values)[block.small]
         lower[block.withheld] = (self.threshold - values)[block.withheld]
-        upper[block.withheld] = np.inf
+        held = block.small | block.withheld
+        upper[held] = (block.highest - values)[held]
         lower[row] = upper[row] = goal - values[row]
-        free = ~block.small & ~block.withheld & np.isfinite(block.weights)
-        rise = np.where(free, np.inf, 0.0)
+        free = ~held & np.isfinite(block.weights)
+        rise = np.where(free, block.highest - values, 0.0)
         fall = np.where(free, values - self.threshold, 0.0)
         least = np.r_[-block.children.astype(float), np.zeros(2 * cells)]
         most = np.r_[np.full(self.atoms, np.inf), rise, fall]
@@ -533,14 +544,15 @@ def _check_proof(block: _Block, threshold: int) -> None:
             (found >= 0).all()
             and (cells[shown] == unit * block.values[shown]).all()
             and (cells[block.small] >= unit * block.lowest[block.small]).all()
-            and (cells[block.small] <= unit * (threshold - 1)).all()
+            and (cells[block.small] < unit * threshold).all()
+            and (cells <= unit * np.maximum(block.highest, block.values)).all()
             and (cells[block.withheld] >= unit * threshold).all()
         )
         if not agrees:
             raise NotReleasableError("An alternative contradicts the release.", [str(block.label)])
         table.append(cells / unit)
     least, most = np.min(table, axis=0), np.max(table, axis=0)
-    need = np.where(block.small, np.minimum(WIDTH, threshold - 1 - block.lowest), 0)
+    need = np.where(block.small, np.minimum(WIDTH, block.highest - block.lowest), 0)
     bare = np.flatnonzero((most - least < need) | (block.withheld & (most == least)))
     if len(bare):
         raise NotReleasableError(

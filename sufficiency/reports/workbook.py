@@ -108,6 +108,8 @@ class Chart:
 class Sheet:
     """A sheet: a title, a note, one header row, and rows of text and numbers.
 
+    Words may stand in a column of numbers, where a number is not known or not shown.
+
     Attributes:
         name: on its tab, 31 characters at most.
         about: one sentence for the contents sheet.
@@ -152,6 +154,9 @@ def write_workbook(run: Run, folder: Path) -> Path:
         heading=str(stamp.get("title") or stamp.get("name") or "Plan"),
         mark=MARK,
         facts=facts,
+        numbers="Children are expected numbers, so a cell may hold part of a child. Cells are "
+        "exact and shown rounded; totals are added before rounding. Academic years are written "
+        "2026/27, financial years 2026-27.",
         created=stamp.get("created"),
     )
     return target
@@ -174,6 +179,7 @@ def write_sheets(
     heading: str,
     mark: str,
     facts: Sequence[tuple[str, str]],
+    numbers: str,
     created: object = None,
 ) -> None:
     """Write sheets as an .xlsx file with a contents sheet in front.
@@ -184,6 +190,7 @@ def write_sheets(
         heading: title of the contents sheet.
         mark: stands on every sheet and every printed page: who may see it.
         facts: (term, value) for the contents sheet.
+        numbers: how the numbers are to be read, for the contents sheet.
         created: ISO time for the file's properties, so that the same run gives the same file.
 
     Raises:
@@ -203,7 +210,8 @@ def write_sheets(
             {"title": heading, "comments": mark, "subject": STATEMENT, "created": _time(created)}
         )
         style = _Style(book)
-        _write_contents(book, style, found, heading, mark, facts)
+        terms = [*facts, ("What this is", STATEMENT), ("Numbers", numbers)]
+        _write_contents(book, style, found, heading, mark, terms)
         for sheet in found:
             _write_sheet(book, style, sheet, mark)
         book.close()
@@ -281,13 +289,8 @@ def _write_contents(
     page.set_column(2, 2, 50)
     page.write_string(0, 0, heading, style.title)
     page.write_string(1, 0, mark, style.mark)
-    numbers = (
-        "Children are expected numbers, so a cell may hold part of a child. Cells are exact and "
-        "shown rounded; totals are added before rounding. Academic years are written 2026/27, "
-        "financial years 2026-27."
-    )
     row = 3
-    for term, value in (*facts, ("What this is", STATEMENT), ("Numbers", numbers)):
+    for term, value in facts:
         page.write_string(row, 0, term, style.bold)
         page.write_string(row, 1, value, style.wrapped)
         page.set_row(row, LINE_POINTS * _lines(value, 90))
@@ -341,7 +344,8 @@ def _write_sheet(book: Any, style: _Style, sheet: Sheet, mark: str) -> None:
     for row, values in enumerate(sheet.rows, start=first):
         for at, (column, value) in enumerate(zip(sheet.columns, values, strict=True)):
             if isinstance(value, str):
-                page.write_string(row, at, value, style.cell["text"])
+                words = style.cell["text"] if column.form == "text" else style.absent
+                page.write_string(row, at, value, words)
             elif value is None or not math.isfinite(value):
                 page.write_string(row, at, column.missing, style.absent)
             else:
