@@ -109,3 +109,12 @@ def year_group_name(year_group: int) -> str:
     if year_group < 0:
         return "Nursery" if year_group == -1 else f"Nursery ({year_group})"
     return "Reception" if year_group == 0 else f"Year {year_group}"
+
+
+FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""Signs with which a spreadsheet begins a formula when it opens a CSV file."""
+
+
+def no_formula(text: str) -> str:
+    """Words that a spreadsheet cannot take for a formula when it opens them from a CSV file."""
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sufficiency.plan.tables import Plan
 from sufficiency.problems import InputError, Problem
-from sufficiency.vocabulary import academic_year_label, financial_year_label, parse_year
+from sufficiency.vocabulary import academic_year_label, financial_year_label, no_formula, parse_year
 
 ACADEMIC_YEARS = ("academic_year", "entry_year", "leaves_year", "earliest_opening", "opens")
 FINANCIAL_YEARS = ("financial_year",)
@@ -133,9 +133,19 @@ def _write_tables(plan: Plan, folder: Path) -> None:
     for name, frame in plan.tables().items():
         written = as_written(frame)
         written.to_parquet(folder / f"{name}.parquet", index=False)
-        written.to_csv(
+        _as_words(written).to_csv(
             folder / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n"
         )
+
+
+def _as_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Names kept from becoming formulas; the Parquet file has them as they are."""
+    result = frame.copy()
+    for column in result.columns:
+        if pd.api.types.is_string_dtype(result[column].dtype):
+            plain = {text: no_formula(str(text)) for text in result[column].dropna().unique()}
+            result[column] = result[column].map(plain)
+    return result
 
 
 def read_run(folder: Path) -> Plan:

@@ -52,6 +52,7 @@ from sufficiency.vocabulary import (
     STATEMENT,
     academic_year_label,
     financial_year_label,
+    no_formula,
 )
 
 MARK: Final = "For release: small numbers are held back"
@@ -78,8 +79,6 @@ STANDS: Final = {
     "local": "Need more, and have a local place",
     "not local": "Need more, and have no local place",
 }
-FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""Signs with which a spreadsheet begins a formula when it opens a CSV file."""
 
 
 def margins(last_year: int) -> list[Margin]:
@@ -142,9 +141,18 @@ def publish(run_folder: Path, out: Path, threshold: int = THRESHOLD) -> Release:
         InputError: when the folder is no run, or ``out`` cannot be written.
         NotReleasableError: when the run did not pass its audit, or a count could be recovered.
     """
-    out = Path(out)
+    _refuse_unsafe(Path(out))
+    return write_release(Run.read(Path(run_folder)), Path(out), threshold)
+
+
+def write_release(run: Run, out: Path, threshold: int = THRESHOLD) -> Release:
+    """The same for a run that was read already.
+
+    Raises:
+        InputError: when ``out`` cannot be written.
+        NotReleasableError: when the run did not pass its audit, or a count could be recovered.
+    """
     _refuse_unsafe(out)
-    run = Run.read(Path(run_folder))
     audit = run.stamp.get("audit")
     if not audit or not audit.get("passed"):
         raise NotReleasableError(
@@ -609,11 +617,6 @@ def _money_tables(run: Run, counts: Protected) -> dict[str, Sheet]:
 
 
 # ------------------------------------------------------------------ files
-
-
-def no_formula(text: str) -> str:
-    """Words that a spreadsheet cannot take for a formula when it opens them from a CSV file."""
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
 def _write_csv(table: Sheet, path: Path) -> None:

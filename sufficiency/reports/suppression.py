@@ -17,8 +17,8 @@ a total, or one file from another, solves that system. This module
 
 The alternatives use only combinations of attributes that occur. So the proof holds against a
 reader who knows which combinations are impossible (a primary school has no Year 9), and all the
-more against one who does not. In years with few atoms, where single children matter most, the
-alternatives are whole children; in others they may be fractions, as the plan's own numbers are.
+more against one who does not. Alternatives may be fractions of children, as the plan's own numbers
+are; that a reader who insists on whole children learns no more is tried in the tests.
 
 The rule in words: 0 is shown. "Fewer than 6" stands for 1 to 5; inside a total that is itself fewer
 than 6 it stands for 0 to 5, and a 0 there is shown as "fewer than 6" too. "Withheld" stands for 6
@@ -45,6 +45,7 @@ from sufficiency.problems import NotReleasableError
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Key = tuple[Any, ...]
+_Name = tuple[str, Key]
 
 THRESHOLD: Final = 6
 """Counts from 1 to below it are held back, unless the caller says otherwise."""
@@ -52,8 +53,6 @@ LEAST_THRESHOLD: Final = 3
 """Below it, "fewer than 2" would tell the number."""
 WIDTH: Final = 2
 """Least width of the range in which the release leaves a small count: three possible numbers."""
-WHOLE_SIZE: Final = 60_000
-"""Atoms times cells of a year up to which alternatives must be whole children."""
 LARGEST_DENOMINATOR: Final = 5040
 """Of the fractions that a corner of the linear programme is read as."""
 ATTEMPTS: Final = 4
@@ -144,8 +143,7 @@ class Protected:
         if found is None:
             return Shown("0", 0)
         if row is None:
-            wider = _wider(self._margins, found, margin, key)
-            unknown = None not in wider and any(found.small[r] for r in wider if r is not None)
+            unknown = _hidden_zero(self._margins, found, margin, key)
             return Shown(self.words, None) if unknown else Shown("0", 0)
         if found.small[row]:
             return Shown(self.words, None)
@@ -182,15 +180,30 @@ class Protected:
                 yield label, block.atoms, numerators / denominator
 
 
-def _wider(margins: dict[str, Margin], block: _Block, margin: str, key: Key) -> list[int | None]:
-    """Positions of the cells that hold a cell; None for one that counts 0."""
+def _wider(margins: dict[str, Margin], block: _Block, margin: str, key: Key) -> list[_Name]:
+    """Names of the cells that hold a cell."""
     by = margins[margin].by
     value = dict(zip(by, key, strict=True))
     return [
-        block.rows.get((name, tuple(value[c] for c in wider.by)))
+        (name, tuple(value[c] for c in wider.by))
         for name, wider in margins.items()
         if set(wider.by) < set(by) and (wider.blocks is None or block.label in wider.blocks)
     ]
+
+
+def _inside_small(margins: dict[str, Margin], block: _Block, margin: str, key: Key) -> bool:
+    """Whether a cell lies inside one that is small."""
+    rows = [block.rows.get(name) for name in _wider(margins, block, margin, key)]
+    return any(block.small[row] for row in rows if row is not None)
+
+
+def _hidden_zero(margins: dict[str, Margin], block: _Block, margin: str, key: Key) -> bool:
+    """Whether a count of 0 is shown as small: inside a small one, and inside no 0 that is shown."""
+    wider = _wider(margins, block, margin, key)
+    empty = [name for name in wider if name not in block.rows]
+    if any(not _hidden_zero(margins, block, *name) for name in empty):
+        return False
+    return _inside_small(margins, block, margin, key)
 
 
 # ------------------------------------------------------------------ whole children
@@ -286,10 +299,9 @@ def _cells(
         codes = part.groupby(list(margin.by), sort=True).ngroup().to_numpy()
         order = np.argsort(codes, kind="stable")
         starts = np.flatnonzero(np.r_[True, np.diff(codes[order]) > 0])
-        for rows in np.split(order, starts[1:]):
-            key = tuple(part[c].iat[int(rows[0])] for c in margin.by)
-            names.append((margin.name, key))
-            inside.append(rows)
+        keys = part[list(margin.by)].iloc[order[starts]].itertuples(index=False, name=None)
+        names += [(margin.name, key) for key in keys]
+        inside += np.split(order, starts[1:])
     counts = [len(rows) for rows in inside]
     where = np.repeat(np.arange(len(inside)), counts)
     columns = np.concatenate(inside) if inside else np.zeros(0, dtype=np.intp)
@@ -392,8 +404,7 @@ def _block(
         reached=[values.astype(float)],
     )
     for (margin_name, key), row in rows.items():
-        wider = _wider(margins, found, margin_name, key)
-        if found.small[row] and not any(found.small[r] for r in wider if r is not None):
+        if found.small[row] and not _inside_small(margins, found, margin_name, key):
             found.lowest[row] = 1
         if (margin_name, key) in believed:
             most = max(float(values[row]), float(np.ceil(believed[margin_name, key])))
@@ -476,8 +487,7 @@ class _System:
         return True
 
     def _solve(self, rows: LinearConstraint, bounds: Bounds) -> tuple[int, Whole] | None:
-        """The change of atoms at least loss, exactly; in whole children where that is asked."""
-        small = self.atoms * len(self.block.values) <= WHOLE_SIZE
+        """The change of atoms at least loss, exactly."""
         for attempt in range(ATTEMPTS):
             # Another corner, not much dearer, where the first one has no readable fractions.
             chance = np.random.default_rng(attempt).uniform(0.8, 1.25, len(self.cost))
@@ -485,18 +495,9 @@ class _System:
             if found.x is None:
                 return None
             change = self._exact(found.x)
-            if change is not None and (change[0] == 1 or not small):
+            if change is not None:
                 return change
-            if small:
-                break
-        found = milp(
-            self.cost,
-            constraints=rows,
-            bounds=bounds,
-            integrality=np.r_[np.ones(self.atoms), np.zeros(len(self.cost) - self.atoms)],
-            options={"node_limit": NODES, "mip_rel_gap": 0.2},
-        )
-        return None if found.x is None else self._exact(found.x)
+        return None
 
     def _exact(self, solution: Floats) -> tuple[int, Whole] | None:
         """The changes of atoms as fractions of one denominator."""

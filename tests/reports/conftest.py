@@ -92,6 +92,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("reports") / "run")
 
 
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small example, with all its reports, for tests that need every table filled."""
+    folder = tmp_path_factory.mktemp("small") / "run"
+    loaded = load_scenario("small")
+    write_results(optimise(loaded, threads=1), loaded, folder, report=True, command="test")
+    return folder
+
+
 @pytest.fixture
 def run(made: Path, tmp_path: Path) -> Path:
     """A copy of the run that a test may change."""
