@@ -62,6 +62,7 @@ def test_optimise_leaves_a_complete_audited_run(run_folder: Path) -> None:
     assert stamp["statement"] == STATEMENT
     assert stamp["inputs"] and stamp["versions"]["highspy"]
     assert "<html" in (run_folder / "report.html").read_text(encoding="utf-8")
+    assert (run_folder / "workbook.xlsx").is_file() and (run_folder / "plan.gpkg").is_file()
     assert not [p for p in run_folder.parent.iterdir() if p != run_folder]
     plan = read_run(run_folder)
     assert plan.mix["children"].sum() > 0
@@ -203,3 +204,4 @@ def test_ctrl_c_keeps_the_best_plan_or_nothing_at_all(tmp_path: Path) -> None:
     assert stamp["solver"]["interrupted"] is True
     assert stamp["audit"]["passed"], stamp["audit"]["differences"]
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    assert not [p for p in (tmp_path / "run").iterdir() if p.suffix in (".html", ".xlsx", ".gpkg")]
