@@ -11,8 +11,7 @@ schools with their rolls. Everything below is an estimate, by these rules:
   people of the age band (nothing about homes is published). Tiers: ``TIERS_OF_PLACEMENT`` by kind
   and need; the planning model's tier shares where the kind does not tell how much support a child
   needs. Year group = age - 4. Unknown need is OTH; an unknown placement is educated_elsewhere.
-* Rates: those of the model, but plans cease from 15 on as they did in England from January 2024 to
-  January 2025 (``_rates``).
+* Rates: those of the model.
 * Localities: k-means of the MSOAs' child-weighted centres, named by compass from the middle.
 * Schools. Those in the authority, and of each kind the ``NEAREST`` outside it within 40 km, by the
   distance to the boundary (all 297 special schools within 40 km of Bury would add only journeys
@@ -61,7 +60,6 @@ from sufficiency.vocabulary import KINDS, NEEDS, TIERS, academic_year_label
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY.parent / "shared" / "data" / "authorities"
-ENGLAND = REPOSITORY.parent / "shared" / "data" / "sen2_2025"
 
 TITLES = {"bury": "Bury", "devon": "Devon", "manchester": "Manchester"}
 LOCALITIES = {"bury": 5, "devon": 8, "manchester": 6}
@@ -138,8 +136,8 @@ class DataMissing(Exception):
 
 def available(slug: str) -> str:
     """Why the authority cannot be built here; empty when it can."""
-    missing = [str(folder) for folder in (DATA / slug, ENGLAND) if not folder.is_dir()]
-    return f"the published data are not here: {', '.join(missing)}" if missing else ""
+    folder = DATA / slug
+    return "" if folder.is_dir() else f"the published data are not here: {folder}"
 
 
 def kind_of_placement(placement: str) -> str:
@@ -248,7 +246,6 @@ def build_tables(slug: str, model: PlanningModel) -> tuple[dict[str, pd.DataFram
         "candidate_sites": sites,
         "schemes": schemes,
         "children_today": today,
-        "rates": _rates(),
         "budgets": pd.DataFrame(
             {
                 "financial_year": range(BASE_YEAR + 1, BASE_YEAR + 1 + YEARS),
@@ -399,36 +396,6 @@ def _tier_shares(kind: str, need: str, model: PlanningModel) -> tuple[float, ...
     if kind.endswith("special") and need in _INTENSIVE:
         return TIERS_INTENSIVE
     return TIERS_OF_PLACEMENT.get(kind) or tuple(model.tier_shares[need])
-
-
-def _rates() -> pd.DataFrame:
-    """Share of plans that cease from one January to the next, England 2024 to 2025, ages 15 to 23.
-
-    One less the plans a year older in January 2025, those new in 2024 left out, over the plans of
-    January 2024. Published ceased plans count the age on the day, half a year above that of
-    31 August, and so come out too low just where plans end.
-    """
-
-    def by_age(file: str, topic: str, column: str, period: int) -> pd.Series[float]:
-        rows = pd.read_csv(ENGLAND / file, low_memory=False)
-        rows = rows[(rows["breakdown_topic"] == topic) & (rows["time_period"] == period)]
-        rows = rows[rows["breakdown"].str.fullmatch(r"age \d+")]
-        return rows.set_index(_age(rows["breakdown"]))[column].astype(float)
-
-    stock = "Child or young persons age"
-    before = by_age("england_caseload.csv", stock, "ehcplans", 202324)
-    after = by_age("england_caseload.csv", stock, "ehcplans", 202425)
-    new = by_age("england_newplans.csv", "Age when plan started", "new_ehc_plans", 2024)
-    ages = range(15, 24)
-    return pd.DataFrame(
-        {
-            "year_group": [age - 4 for age in ages],
-            "new_plans_per_1000": np.nan,
-            "ceasing_share": [
-                max(0.0, 1 - (after[a + 1] - new.get(a + 1, 0.0)) / before[a]) for a in ages
-            ],
-        }
-    )
 
 
 # ------------------------------------------------------------------ schools
