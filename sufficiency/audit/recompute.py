@@ -114,12 +114,16 @@ class Facts:
         return np.array([float(values.get(kind, fallback)) for kind in kinds], dtype=np.float64)
 
     def by_kind_and_phase(self, rule: str, kinds: Ints, phases: Words) -> Floats:
-        """A rule given by kind and within it by phase, for arrays of kinds and phase names."""
+        """A rule given by kind and within it by phase, for arrays of kinds and phase names.
+
+        Where a kind has one number instead, it stands for every phase.
+        """
         values = self.rules.get(rule) or {}
         known = sorted(set(phases.astype(str)))
         table = np.zeros((len(_KINDS), len(known)))
         for row, kind in enumerate(_KINDS):
             inner = values.get(kind, values.get("default")) or {}
+            inner = inner if isinstance(inner, Mapping) else {"default": inner}
             table[row] = [float(inner.get(name, inner.get("default", 0.0))) for name in known]
         return table[kinds, codes_of(phases, known)] if len(kinds) else np.zeros(0)
 
@@ -721,7 +725,9 @@ class Facts:
             ("dsg", "top_up"): np.where(
                 by_fee, 0, np.where(np.isnan(top_up), usual_top_up, top_up) * weight
             ),
-            ("dsg", "per_child_charge"): self.by_kind("per_child_charge")[kind],
+            ("dsg", "per_child_charge"): self.by_kind_and_phase(
+                "per_child_charge", kind, self.phase(self.p_group)
+            ),
             ("general_fund", "transport"): self._transport(kind),
         }
         parts: list[pd.DataFrame] = []

@@ -1016,6 +1016,18 @@ class _Arcs:
             table = {k: float(model.for_kind(key, k)) for k in np.unique(kind)}
             return np.array([table[k] for k in kind], dtype=float)
 
+        # A stay lies within one phase, so the phase of its first year is that of every year.
+        kinds, kind_code = np.unique(frame["kind"].to_numpy(dtype=str), return_inverse=True)
+        groups, group_code = np.unique(group, return_inverse=True)
+        per_child = np.array(
+            [
+                [
+                    model.for_kind_and_phase("per_child_charge", str(k), model.phase_name(int(g)))
+                    for g in groups
+                ]
+                for k in kinds
+            ]
+        ).reshape(len(kinds), len(groups))[kind_code[provision], group_code]
         has_fee = np.isin(kind, list(model.fees))
         fee = np.zeros(len(kind))
         for name, prices in model.fees.items():
@@ -1041,7 +1053,7 @@ class _Arcs:
         return {
             "charge": charge,
             "is_fee": has_fee | np.isfinite(own_fee),
-            "per_child": of_kind("per_child_charge"),
+            "per_child": per_child,
             "transport": of_kind("transport_eligible_share") * journey,
             "priced": priced,
             "guide": guide,

@@ -897,6 +897,33 @@ def test_unmet_value_lasts_the_phase_with_who_is_still_there() -> None:
     assert unmet_value(q) == pytest.approx([2e6 * (11 / 12 + 11 / 15 * 0.5), 2e6 * 44 / 75])
 
 
+def test_a_charge_by_phase_is_paid_from_that_phase_on() -> None:
+    """M takes Year 11 for nothing and Year 12 for 60 pounds a child, as much as college C; its
+    top-up is a pound dearer, so the four who leave Year 11 choose C."""
+    loaded = world(
+        model=bare_model(
+            per_child_charge={
+                "mainstream": {"post-16": 60.0},
+                "further_education": {"default": 60.0},
+            }
+        ),
+        years=2,
+        provisions=[
+            provision("M", "mainstream", highest_year_group=13, top_up_pounds=2),
+            provision("C", "further_education", lowest_year_group=12, top_up_pounds=1),
+        ],
+        commissioned=places(("C", 100)),
+        projected=forecast(*joining("A", 2026, 4, years=2, group=11)),
+    )
+    q = loaded.question()
+    entry_group = q.cohorts["entry_year_group"].to_numpy()[q.arcs["cohort"]]
+    priced = zip(entry_group, q.arcs["provision"], q.arcs["per_child"], strict=True)
+    assert sorted(priced) == [(11, 0, 0.0), (12, 0, 60.0), (12, 1, 60.0)]
+    plan = solved(loaded)
+    assert placed(plan, 2027) == pytest.approx({"C": 4})
+    assert objective(plan) == pytest.approx(4 * (2 + 61))
+
+
 def test_arc_value_is_the_cost_of_the_whole_stay() -> None:
     """Three join in Year 5 of P, at 12 pounds a year and 10 for the journey; all are there in
     Year 6, when a what-if doubles the top-up. 22 x 11/12 + 34 x 11/15."""
