@@ -25,8 +25,7 @@ schools with their rolls. Everything below is an estimate, by these rules:
 * Places. State special in the authority: the larger of capacity and roll, the rest of the roll
   being other authorities' children. A school without a roll in May 2025 opens in 2025/26 and
   fills in four years. Other kinds have no published places: children today and a share of the
-  roll (``ROOM_TO_GROW``). Mainstream, colleges and being educated elsewhere: near home, no limit,
-  but sixth forms hold at most twice the children of today.
+  roll (``ROOM_TO_GROW``). Mainstream, colleges and being educated elsewhere: near home, no limit.
   Bases: no list of them is published, so one for each locality and phase with the places of its
   children today, which add up to the published count in units and resourced provision.
 * Schemes: a new special school in each of the largest localities, a new primary base in every
@@ -111,10 +110,6 @@ ROOM_TO_GROW = {
 """Places on offer to this authority beyond its children today, as a share of roll or capacity."""
 POST_16_ROOM = 5
 """The same at each specialist college, whose rolls are not published, in children."""
-
-SIXTH_FORM_GROWTH = 2.0
-"""Most children in mainstream sixth forms, over today's: without it the plan would send there all
-whom colleges teach, for the price alone."""
 
 POUNDS_PER_PLACE = {"new": 100_000, "expansion": 60_000, "base": 35_000}
 CAPITAL_PER_PLAN = 1_000
@@ -651,7 +646,6 @@ def _places(providers: pd.DataFrame, held: pd.Series[float], bases: pd.DataFrame
             room = np.ceil(ROOM_TO_GROW[row.kind] * max(capacity, row.roll))
             rows.append((row.provision, BASE_YEAR, own + room, 0.0))
     rows += [(name, BASE_YEAR, float(held[name]), 0.0) for name in bases["provision"]]
-    rows.append(("sixth-form", BASE_YEAR, SIXTH_FORM_GROWTH * float(held["sixth-form"]), 0.0))
     return pd.DataFrame(
         rows, columns=["provision", "academic_year", "places", "other_authority_children"]
     )

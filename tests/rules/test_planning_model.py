@@ -8,6 +8,7 @@ import pytest
 
 from sufficiency.problems import Problems
 from sufficiency.rules import PlanningModel, load_model
+from tests.demand.test_national_rates import ENGLAND, published
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
@@ -69,3 +70,42 @@ def test_a_wrong_charge_is_explained(tmp_path: Path, value: str, said: str) -> N
     assert model is None
     (error,) = problems.errors
     assert said in error.message and "per_child_charge.main" in str(error)
+
+
+def floor_of(kind: str) -> float:
+    problems = Problems()
+    model = load_model(MODELS / "england-2026.toml", problems)
+    assert model is not None, problems.errors
+    (rule,) = [rule for rule in model.preference if kind in rule.kinds]
+    return rule.floor
+
+
+@pytest.mark.skipif(not ENGLAND.is_dir(), reason=f"the published data are not here: {ENGLAND}")
+def test_preference_for_independent_schools_is_the_third_that_no_place_alters() -> None:
+    """Of new plans in special schools 18 per cent named one in 2019 to 2022, 27 per cent in 2024;
+    35 per cent of the latter is what other provision could not have met."""
+
+    def share(*years: int) -> float:
+        named, special = 0.0, 0.0
+        for year in years:
+            by_kind = [
+                published("england_newplans.csv", "New EHC plans", f"special_{kind}", year).iloc[0]
+                for kind in ("independent", "non_maintained", "total")
+            ]
+            named, special = named + by_kind[0] + by_kind[1], special + by_kind[2]
+        return named / special
+
+    assert share(2019, 2020, 2021, 2022) == pytest.approx(0.18, abs=0.005)
+    assert share(2024) == pytest.approx(0.27, abs=0.005)
+    assert floor_of("independent_special") == pytest.approx((1 - 0.65) * share(2024), abs=0.005)
+
+
+@pytest.mark.skipif(not ENGLAND.is_dir(), reason=f"the published data are not here: {ENGLAND}")
+def test_preference_for_colleges_is_their_share_at_16() -> None:
+    def at_16(column: str) -> float:
+        topic = "Child or young persons age"
+        return float(published("england_caseload.csv", topic, column, 202425)["age 16"])
+
+    college = at_16("general_fe_tertiary_colleges") + at_16("ukrlp_provider")
+    others = at_16("mainstream_total") + at_16("ed_elsewhere")
+    assert floor_of("further_education") == pytest.approx(college / (college + others), abs=0.005)
