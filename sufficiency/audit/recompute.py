@@ -589,8 +589,8 @@ class Facts:
 
         Columns: diagonal, slot (of the transition), provision, children (those present now),
         placed (children of the transfer cohort placed there now), bound (children with the right
-        to stay on: the kind's share of those present, where the range of an open provision spans
-        the transition).
+        to stay on: the kind's share of those present, where the range of an open provision holds
+        the year group entered; a settled child below the range has then grown into it).
         """
         slot = self.p_slot + 1
         inside = np.minimum(slot, self.slots - 1)
@@ -625,7 +625,7 @@ class Facts:
         )
         at, when = both["provision"].to_numpy(), both["slot"].to_numpy()
         group = self.year_group(both["diagonal"].to_numpy(), when)
-        spans = (self.lowest[at] < group) & (self.highest[at] >= group) & self.is_open[at, when]
+        spans = (self.lowest[at] <= group) & (self.highest[at] >= group) & self.is_open[at, when]
         share = self.by_kind("stay_on_share")[self.kind[at]]
         both["bound"] = np.where(spans, share * both["children"], 0.0)
         return both

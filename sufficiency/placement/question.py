@@ -1210,7 +1210,8 @@ def _preferences(
     """Groups for preference floors and ceilings: (rule, tier, phase, entry).
 
     Returns the keys (with side and share), the arcs by which free children are placed in the
-    kinds, the member cohorts, and the arcs of members who stay on and so are not free.
+    kinds, the member cohorts, and the arcs of members who stay on and so are not free. A floor is
+    asked of cohorts with a standing provision of the kinds: none would be built for its sake.
     """
     kind_of = supply.frame["kind"].to_numpy()[arcs["provision"].to_numpy(int)]
     cohort_of = arcs["cohort"].to_numpy(np.int64)
@@ -1224,8 +1225,10 @@ def _preferences(
     stays: list[Ints] = []
     for number, rule in enumerate(model.preference):
         in_kinds = np.isin(kind_of, rule.kinds) & ~staying
-        has_arc = np.zeros(len(cohorts), dtype=bool)
-        has_arc[cohort_of[in_kinds]] = True
+        reached = {"ceiling": in_kinds, "floor": in_kinds & (arcs["scheme"].to_numpy(int) < 0)}
+        has_arc = {side: np.zeros(len(cohorts), dtype=bool) for side in reached}
+        for side, leads_there in reached.items():
+            has_arc[side][cohort_of[leads_there]] = True
         here = cohorts[
             looking
             & cohorts["tier"].isin(rule.tiers).to_numpy()
@@ -1237,8 +1240,8 @@ def _preferences(
             for side, share in sides:
                 ids = part.index.to_numpy(np.int64)
                 if side == "floor":
-                    ids = ids[has_arc[ids]]
-                if not has_arc[ids].any():
+                    ids = ids[has_arc[side][ids]]
+                if not has_arc[side][ids].any():
                     continue
                 arc = np.concatenate([np.arange(start[k], start[k + 1]) for k in ids.tolist()])
                 keys.append((number, *key, side, share))

@@ -256,6 +256,22 @@ def test_preference_floor() -> None:
     assert placed(solved(loaded), 2026) == pytest.approx({"J": 2, "P": 6})
 
 
+def test_preference_floor_asks_for_no_provision_that_a_scheme_would_create() -> None:
+    """A quarter would prefer an independent school, but only scheme J could make one: nobody is
+    bound to build it, nor is anyone unmet for want of it."""
+    loaded = world(
+        model=preferring_independent(0.25, 1.0, scheme_kinds=("independent_special",)),
+        provisions=[provision("P", top_up_pounds=0)],
+        schemes=[scheme("J", kind="independent_special", capital_pounds=1000)],
+        commissioned=places(("P", 100)),
+        projected=forecast(*joining("A", 2026, 8)),
+    )
+    assert rows(loaded, "preference_floor") == []
+    plan = solved(loaded)
+    assert placed(plan, 2026) == pytest.approx({"P": 8})
+    assert opened(plan) == {}
+
+
 def test_preference_counts_nobody_who_stays_on() -> None:
     """Of six in Year 7 four stay on at all-through P. A quarter of the other two prefers J."""
     loaded = world(
