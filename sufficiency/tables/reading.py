@@ -187,7 +187,7 @@ def read_boundary(path: Path, problems: Problems) -> BaseGeometry | None:
         say = ("is no well-known text.", "export the polygon again as WKT in EPSG:27700.")
         report_rows(problems.error, unread, "wkt", path.name, say)
         return None if len(unread) else _as_boundary(shapes, path.name, problems)
-    if _unusable(path, problems):
+    if unusable(path, problems):
         return None
     try:
         layer = _layer(path, "boundary", problems)
@@ -322,7 +322,7 @@ def _unreadable(path: Path, problems: Problems, error: object) -> None:
     problems.error("cannot be read.", remedy, file=path.name, value=reason)
 
 
-def _unusable(path: Path, problems: Problems) -> bool:
+def unusable(path: Path, problems: Problems) -> bool:
     """Note why a path gives no table at all: missing, a folder, empty, a spreadsheet, a page."""
     say: Saying | None = None
     try:
@@ -354,7 +354,7 @@ def _unusable(path: Path, problems: Problems) -> bool:
 
 def _load(table: str, path: Path, problems: Problems) -> pd.DataFrame | None:
     """Return the raw cells with ``_row``, or None once a problem has been noted."""
-    if _unusable(path, problems):
+    if unusable(path, problems):
         return None
     suffix = path.suffix.lower()
     try:
