@@ -304,6 +304,7 @@ class CsvRows:
         return self._stack.enter_context(stream)
 
     def _missing(self, missing: list[str], what: str, row: int) -> None:
+        self.close()
         if not self.found:  # the cells are not shown: they may be somebody's data
             self._not_csv("none of its columns is there", what)
             return

@@ -251,10 +251,12 @@ def _begin(source: Source, area_column: str, problems: Problems) -> CsvRows | No
         remedy = "name a column of its header, such as lsoa21cd."
         problems.error("the column of small areas is not there.", remedy, file=source.label,
                        row=1, column=area_column)  # fmt: skip
+        rows.close()
         return None
     if not points and "area" not in rows.found:
         remedy = f"give {_WHAT} with all its columns."
         problems.error("has neither grid references nor small areas.", remedy, file=source.label)
+        rows.close()
         return None
     return rows
 
