@@ -160,6 +160,7 @@ class CsvRows:
         self._stack = ExitStack()
         self._records: Iterator[list[str]] = iter(())
         self._number = 0
+        self._header_row = 0
         self._early: list[tuple[int, list[str]]] = []
 
     def begin(self, what: str, required: Sequence[str], *, headerless: bool = False) -> bool:
@@ -205,6 +206,7 @@ class CsvRows:
         if missing:
             self._missing(missing, what, first[best][0])
             return False
+        self._header_row = 0 if headerless else first[best][0]
         self._early = first if headerless else first[best + 1 :]
         return True
 
@@ -213,8 +215,9 @@ class CsvRows:
 
         Yields:
             One column for each column found, and ``_row``, the row as a spreadsheet counts. A row
-            with too many or too few cells is left out, counted and warned of; a last row that is
-            cut off is an error, as the download is then not whole.
+            with too many or too few cells is left out, counted and warned of, a note that stands
+            below the table after a blank line is counted; a last row that is cut off is an error,
+            as the download is then not whole.
         """
         width = len(self.header)
         names = list(self.found)
@@ -228,11 +231,16 @@ class CsvRows:
         numbers: list[int] = []
         cells: list[tuple[str, ...]] = []
         misfits: list[tuple[int, int]] = []
-        last = 0
+        notes = 0
+        last = self._header_row
         misfit_last = False
         try:
             for number, record in self._numbered():
                 self.account.read += 1
+                if len(record) == 1 < width and (number > last + 1 or notes):
+                    notes += 1
+                    last = number
+                    continue
                 misfit_last = len(record) != width and (
                     len(record) < width or any(map(str.strip, record[width:]))
                 )
@@ -255,6 +263,7 @@ class CsvRows:
             message = f"the last row has {misfits[-1][1]} of {width} cells: the file is cut off."
             self._problems.error(message, remedy, file=self.source.label, row=last)
             return
+        self.account.exclude("a note below the table", notes)
         self.account.exclude(_MISFIT, len(misfits))
         report_rows(
             self._problems.warn,

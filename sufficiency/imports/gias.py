@@ -21,7 +21,6 @@ from typing import Final
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 
 from sufficiency.imports.account import RowAccount
 from sufficiency.imports.files import (
@@ -30,7 +29,6 @@ from sufficiency.imports.files import (
     csv_sources,
     refuse_existing,
     select,
-    write_together,
 )
 from sufficiency.imports.overrides import read_overrides
 from sufficiency.imports.postcodes import read_postcodes
@@ -55,8 +53,8 @@ from sufficiency.imports.registered import (
     make_provisions,
     sum_up,
 )
-from sufficiency.imports.report import REPORT_FILES, ImportReport
-from sufficiency.problems import EXIT_OK, InputError, Problem, Problems
+from sufficiency.imports.report import REPORT_FILES, ImportReport, write_import
+from sufficiency.problems import EXIT_OK, Problems
 from sufficiency.tables import read_table, write_table
 
 NAME: Final = "gias"
@@ -142,36 +140,21 @@ def run(asked: argparse.Namespace, out: Console) -> int:
         children=asked.children,
         date=asked.date,
     )
-    report = result.report
-    text, table = report.text().encode("utf-8"), report.table()
-    try:
-        write_together(
-            asked.out,
-            {
-                "provisions.csv": partial(write_table, result.provisions, "provisions"),
-                "commissioned_places.csv": partial(
-                    write_table, result.commissioned_places, "commissioned_places"
-                ),
-                "establishments.csv": lambda path: result.establishments.to_csv(
-                    path, index=False, lineterminator="\n"
-                ),
-                REPORT_FILES[0]: lambda path: _write_bytes(path, text),
-                REPORT_FILES[1]: lambda path: _write_bytes(path, table),
-            },
-        )
-    except OSError as error:
-        raise InputError(
-            [Problem("the result could not be written.", "choose another folder with --out.",
-                     file=str(asked.out), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    report.show(out)
-    for name in OUTPUT:
-        out.print(f"Wrote {escape(str(asked.out / name))}", soft_wrap=True)
+    write_import(
+        asked.out,
+        {
+            "provisions.csv": partial(write_table, result.provisions, "provisions"),
+            "commissioned_places.csv": partial(
+                write_table, result.commissioned_places, "commissioned_places"
+            ),
+            "establishments.csv": partial(
+                result.establishments.to_csv, index=False, lineterminator="\n"
+            ),
+        },
+        result.report,
+        out,
+    )
     return EXIT_OK
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def distance(text: str) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from sufficiency.imports.account import RowAccount
-from sufficiency.problems import Problem
+from sufficiency.imports.files import write_together
+from sufficiency.problems import InputError, Problem
 from sufficiency.vocabulary import STATEMENT
 
 REPORT_FILES: Final = ("import_report.txt", "import_report.csv")
@@ -154,6 +156,40 @@ class ImportReport:
                 say(f"  and {len(group) - _ROWS_SHOWN:,} more; all stand in {REPORT_FILES[0]}")
         for problem in self.warnings:
             say(f"warning {problem}", "yellow")
+
+
+def write_import(
+    folder: Path, tables: Mapping[str, Callable[[Path], None]], report: ImportReport, out: Console
+) -> None:
+    """Write tables together with their report, and print the report in short.
+
+    Args:
+        folder: made where it does not exist.
+        tables: by file name, a function that writes the file at the path given.
+        report: is written as import_report.txt and import_report.csv.
+        out: where the short report goes.
+
+    Raises:
+        InputError: the folder cannot be written to; nothing was written.
+    """
+    text, table = report.text().encode("utf-8"), report.table()
+    writers = dict(tables)
+    for name, content in zip(REPORT_FILES, (text, table), strict=True):
+        writers[name] = partial(_write_bytes, content)
+    try:
+        write_together(folder, writers)
+    except OSError as error:
+        raise InputError(
+            [Problem("the result could not be written.", "choose another folder with --out.",
+                     file=str(folder), value=str(error.strerror or error))]
+        ) from error  # fmt: skip
+    report.show(out)
+    for name in writers:
+        out.print(f"Wrote {escape(str(folder / name))}", soft_wrap=True)
+
+
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def account_rows(account: RowAccount) -> list[tuple[str, str, int]]:
