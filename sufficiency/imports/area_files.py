@@ -25,6 +25,7 @@ from sufficiency.problems import Problems
 from sufficiency.tables.reading import (
     GRID_EXTENT,
     NATIONAL_GRID,
+    Note,
     looks_like_degrees,
     report_rows,
 )
@@ -261,7 +262,7 @@ def read_people(path: Path, locality: str, problems: Problems) -> AreaFile | Non
             for name in names
         }
         frame[f"{low}-{high}"] = sum(_counts(frame[name]) for name in names)
-    frame = _once(frame, [f"{low}-{high}" for low, high in run], account, problems)
+    frame = _once(frame, [f"{low}-{high}" for low, high in run], account, problems.error)
     year = _mid_year(path, rows.header)
     return AreaFile(frame, account, rows.header, run, cells, year)
 
@@ -323,15 +324,16 @@ def _from_long(frame: pd.DataFrame, account: RowAccount, problems: Problems) -> 
 
 
 def _once(
-    frame: pd.DataFrame, columns: Sequence[str], account: RowAccount, problems: Problems
+    frame: pd.DataFrame, columns: Sequence[str], account: RowAccount, note: Note
 ) -> pd.DataFrame:
-    """Each area once: a repeated row is merged, two different ones are an error."""
+    """Each area once: a repeated row is merged, of different ones the first is kept and noted."""
     same = frame.duplicated(["area", *columns])
     account.merge("the same area again", int(same.sum()))
     frame = frame[~same]
     twice = frame.duplicated("area")
-    say = ("stands in two different rows.", "keep one row for each area.")
-    report_rows(problems.error, frame[twice], "area", account.file, say)
+    say = ("stands in two different rows; the first counts.", "keep one row for each area.")
+    report_rows(note, frame[twice], "area", account.file, say)
+    account.exclude("an area that stands in two different rows", int(twice.sum()))
     return frame[~twice].reset_index(drop=True)
 
 
@@ -401,7 +403,7 @@ def read_points(path: Path | None, problems: Problems) -> AreaFile | None:
     sound = _on_grid(np.asarray(x), np.asarray(y))
     _warn_astray(frame[known & ~sound], path.name, problems)
     frame = frame.assign(easting=np.where(sound, x, np.nan), northing=np.where(sound, y, np.nan))
-    frame = _once(frame, ["easting", "northing"], rows.account, problems)
+    frame = _once(frame, ["easting", "northing"], rows.account, problems.warn)
     return AreaFile(frame, rows.account, rows.header)
 
 
@@ -438,7 +440,7 @@ def _points_of_layer(path: Path, problems: Problems) -> AreaFile | None:
     _warn_astray(frame[bad], path.name, problems)
     frame.loc[bad, ["easting", "northing"]] = np.nan
     outlines = pd.Series(shapes, index=frame["area"]) if solid.all() and len(solid) else None
-    frame = _once(frame, ["easting", "northing"], account, problems)
+    frame = _once(frame, ["easting", "northing"], account, problems.warn)
     return AreaFile(frame, account, header, outlines=outlines)
 
 
@@ -469,7 +471,9 @@ def read_deprivation(path: Path | None, problems: Problems) -> AreaFile | None:
     say = ("is no decile from 1 to 10; it counts as unknown.", "correct the file.")
     report_rows(problems.warn, wrong, column, path.name, say)
     frame = frame.assign(decile=decile.where(decile.isin(range(1, 11))))
-    return AreaFile(_once(frame, ["decile"], rows.account, problems), rows.account, rows.header)
+    return AreaFile(
+        _once(frame, ["decile"], rows.account, problems.warn), rows.account, rows.header
+    )
 
 
 def read_projection(

@@ -39,7 +39,7 @@ from sufficiency.imports.area_files import (
 from sufficiency.imports.files import plain, refuse_existing
 from sufficiency.imports.layers import read_outline
 from sufficiency.imports.postcodes import read_postcodes
-from sufficiency.imports.report import REPORT_FILES, ImportReport, write_import
+from sufficiency.imports.report import ImportReport, write_import
 from sufficiency.problems import EXIT_OK, Problems, near
 from sufficiency.tables import write_table
 from sufficiency.tables.reading import NATIONAL_GRID, as_boundary, report_rows
@@ -49,7 +49,9 @@ NAME: Final = "areas"
 
 TEXT: Final = "Small areas with people, points, localities and deprivation; the boundary."
 
-AREA_FILES: Final = ("areas.csv", "boundary.geojson", "population.csv", *REPORT_FILES)
+REPORT: Final = "areas_report"
+AREA_FILES: Final = ("areas.csv", "boundary.geojson", "population.csv", f"{REPORT}.txt",
+                     f"{REPORT}.csv")  # fmt: skip
 
 MOST_AREAS: Final = 8_000
 """No authority has so many small areas: the files are national and nothing says which is meant."""
@@ -120,6 +122,11 @@ def run(asked: argparse.Namespace, out: Console) -> int:
         writers["boundary.geojson"] = partial(write_outline, result.boundary)
     if len(result.population):
         writers["population.csv"] = partial(write_table, result.population, "population")
+    for name in ("boundary.geojson", "population.csv"):
+        if name not in writers and (asked.out / name).exists():
+            result.report.facts.append(
+                f"{name} of an earlier import stays in the folder; remove it if it is out of date."
+            )
     write_import(asked.out, writers, result.report, out)
     return EXIT_OK
 
@@ -179,7 +186,7 @@ def import_areas(
         InputError: with every problem that makes the input unusable.
     """
     problems = Problems()
-    report = ImportReport("")
+    report = ImportReport("", name=REPORT)
     people = read_people(population, locality, problems)
     labels = read_lookup(lookup, problems)
     points = read_points(centroids, problems)

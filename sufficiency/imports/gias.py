@@ -53,7 +53,7 @@ from sufficiency.imports.registered import (
     make_provisions,
     sum_up,
 )
-from sufficiency.imports.report import REPORT_FILES, ImportReport, write_import
+from sufficiency.imports.report import REPORT, ImportReport, write_import
 from sufficiency.problems import EXIT_OK, Problems
 from sufficiency.tables import read_table, write_table
 
@@ -66,7 +66,13 @@ FULL_DOWNLOAD_ROWS: Final = 40_000
 
 _WHAT = "the full GIAS download (edubasealldata)"
 
-OUTPUT: Final = ("provisions.csv", "commissioned_places.csv", "establishments.csv", *REPORT_FILES)
+OUTPUT: Final = (
+    "provisions.csv",
+    "commissioned_places.csv",
+    "establishments.csv",
+    f"{REPORT}.txt",
+    f"{REPORT}.csv",
+)
 
 
 @dataclass

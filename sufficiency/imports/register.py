@@ -220,7 +220,7 @@ class Register:
     def tell(self, at: int, name: str, text: str) -> None:
         """Report a doubtful record whatever becomes of its row; arguments as for doubt."""
         check = CHECKS[name]
-        value = cell_text(self.cell(at, check.column)) if check.column else ""
+        value = cell_text(self.cell(at, check.column))[:120] if check.column else ""
         subject = f"{self.cell(at, 'urn')} {self.cell(at, 'name')}"
         row = int(self.cell(at, "_row"))
         self.report.findings.append(

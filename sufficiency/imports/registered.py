@@ -178,7 +178,7 @@ def _needs(register: Register, at: int, earlier: list[int]) -> tuple[str, ...]:
     """Needs that a provision lists, or all where it lists none."""
     found = needs_of(register.sen(at))
     for text in found.strange:
-        register.doubt(at, "need not understood", f"{text!r} is no need that is known.")
+        register.doubt(at, "need not understood", f"{text[:60]!r} is no need that is known.")
     if found.hidden:
         text = f"lists needs after Not Applicable; they are used: {', '.join(found.codes)}."
         register.doubt(at, "needs behind Not Applicable", text)

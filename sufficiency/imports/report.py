@@ -19,7 +19,9 @@ from sufficiency.imports.files import write_together
 from sufficiency.problems import InputError, Problem
 from sufficiency.vocabulary import STATEMENT
 
-REPORT_FILES: Final = ("import_report.txt", "import_report.csv")
+REPORT: Final = "import_report"
+"""Name of the two files of a report, unless the importer has another."""
+
 _ROWS_SHOWN: Final = 3
 
 
@@ -64,9 +66,11 @@ class ImportReport:
         estimates: what nobody counted or recorded, and how it was estimated.
         changes: what the overrides changed.
         warnings: problems with the files themselves.
+        name: name of the files in which the report is written, without their endings.
     """
 
     title: str
+    name: str = REPORT
     inputs: dict[str, str] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
     accounts: list[RowAccount] = field(default_factory=list)
@@ -153,7 +157,7 @@ class ImportReport:
             for finding in group[:_ROWS_SHOWN]:
                 say(f"  {finding.sentence()}")
             if len(group) > _ROWS_SHOWN:
-                say(f"  and {len(group) - _ROWS_SHOWN:,} more; all stand in {REPORT_FILES[0]}")
+                say(f"  and {len(group) - _ROWS_SHOWN:,} more; all stand in {self.name}.txt")
         for problem in self.warnings:
             say(f"warning {problem}", "yellow")
 
@@ -166,16 +170,15 @@ def write_import(
     Args:
         folder: made where it does not exist.
         tables: by file name, a function that writes the file at the path given.
-        report: is written as import_report.txt and import_report.csv.
+        report: is written beside them, as text and as CSV.
         out: where the short report goes.
 
     Raises:
         InputError: the folder cannot be written to; nothing was written.
     """
-    text, table = report.text().encode("utf-8"), report.table()
     writers = dict(tables)
-    for name, content in zip(REPORT_FILES, (text, table), strict=True):
-        writers[name] = partial(_write_bytes, content)
+    writers[f"{report.name}.txt"] = partial(_write_bytes, report.text().encode("utf-8"))
+    writers[f"{report.name}.csv"] = partial(_write_bytes, report.table())
     try:
         write_together(folder, writers)
     except OSError as error:

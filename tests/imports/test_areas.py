@@ -389,6 +389,23 @@ def test_a_layer_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refused(tmp_path, boundary=broken)
 
 
+def test_an_area_that_stands_twice(tmp_path: Path) -> None:
+    """Of people it is an error, of points a warning, the same row again is nothing."""
+    people = pd.read_csv(population(tmp_path), skiprows=3, dtype=str)
+    two = pd.concat([people, people.iloc[:1].assign(F3="77")])
+    assert "stands in two different rows" in refused(
+        tmp_path, population=save(tmp_path / "two.csv", two)
+    )
+    same = pd.concat([people, people.iloc[:1]])
+    account = imported(tmp_path, population=save(tmp_path / "s.csv", same)).report.accounts[0]
+    assert account.merged == {"the same area again": 1}
+    frame = pd.read_csv(points(tmp_path))
+    twice = pd.concat([frame, frame.iloc[:1].assign(X=1_000)])
+    result = imported(tmp_path, centroids=save(tmp_path / "twice.csv", twice))
+    assert result.areas["easting"].iloc[0] == 500_000
+    assert "stands in two different rows" in " ".join(map(str, result.report.warnings))
+
+
 def test_a_whole_country_without_an_authority_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
