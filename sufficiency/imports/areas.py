@@ -56,6 +56,9 @@ AREA_FILES: Final = ("areas.csv", "boundary.geojson", "population.csv", f"{REPOR
 MOST_AREAS: Final = 8_000
 """No authority has so many small areas: the files are national and nothing says which is meant."""
 
+WHOLE: Final = "Whole authority"
+"""The one locality where no file names any."""
+
 SAME_AREAS: Final = 0.9
 """Two files that share fewer of their areas use the areas of different censuses."""
 
@@ -221,11 +224,9 @@ def import_areas(
         problems.error("no area lies in the authority.", "check the authority and the files.",
                        file=population.name)  # fmt: skip
     problems.raise_if_any()
-    title = authority or (boundary.stem if boundary is not None else "the areas given")
+    title = authority or "the authority"
     areas = pd.DataFrame({"area": chosen["area"], "name": chosen["name"]})
-    areas["locality"] = _localities(
-        names, chosen["area"], locality, title, labels, problems, report
-    )
+    areas["locality"] = _localities(names, chosen["area"], locality, labels, problems, report)
     areas["easting"], areas["northing"] = placed["easting"], placed["northing"]
     for band, counts in _bands(chosen, people.partition, report).items():
         areas[band] = counts
@@ -385,7 +386,6 @@ def _localities(
     names: pd.DataFrame,
     areas: pd.Series[str],
     locality: str,
-    title: str,
     lookup: AreaFile | None,
     problems: Problems,
     report: ImportReport,
@@ -402,7 +402,7 @@ def _localities(
                 f"name one of: {', '.join(known[:12]) or 'none is there; give --lookup'}.",
                 file="--locality", value=locality,
             )  # fmt: skip
-            return pd.Series(title, index=names.index)
+            return pd.Series(WHOLE, index=names.index)
     else:
         at = pick(list(columns.values()), LOCALITY)
         others = [c for c in names if lookup is not None and f"label:{c}" in lookup.frame]
@@ -419,10 +419,10 @@ def _localities(
             chosen = varied[0] if varied else ""
     if not chosen:
         report.estimates.append(
-            f"No file names localities: all areas are one, {title}. Give --lookup with a column "
+            f"No file names localities: all areas are one, {WHOLE}. Give --lookup with a column "
             "locality to see gaps by part of the authority."
         )
-        return pd.Series(title, index=names.index)
+        return pd.Series(WHOLE, index=names.index)
     if lookup is not None and f"label:{chosen}" in lookup.frame:
         pairs = lookup.frame.drop_duplicates(["area", f"label:{chosen}"])
         pairs = pairs[pairs["area"].isin(list(areas))]

@@ -64,6 +64,9 @@ TEXT: Final = "Provisions and their places from the full GIAS download (edubasea
 FULL_DOWNLOAD_ROWS: Final = 40_000
 """A full download has about 50,000 rows; far fewer suggest that it is not whole."""
 
+MOST_ROWS: Final = 300_000
+"""Neither the establishments nor their links come near so many rows."""
+
 _WHAT = "the full GIAS download (edubasealldata)"
 
 OUTPUT: Final = (
@@ -279,7 +282,7 @@ def _read(file: Path, problems: Problems) -> Register:
             problems.error(f"has no column for {what}.", "download it again with every column.",
                            file=source.label, row=1)  # fmt: skip
     problems.raise_if_any()
-    frame = rows.whole()
+    frame = rows.whole(MOST_ROWS)
     problems.raise_if_any()
     if frame.empty:
         problems.error("has a header and no rows.", "download it again.", file=source.label)
@@ -336,7 +339,7 @@ def _read_links(path: Path | None, problems: Problems) -> tuple[pd.DataFrame, Ro
     rows = CsvRows(sources[0], select(wanted), problems)
     if not rows.begin(what, [column.name for column in wanted]):
         return blank, None
-    return rows.whole(), sources[0].account
+    return rows.whole(MOST_ROWS), sources[0].account
 
 
 def _own_children(path: Path | None, problems: Problems) -> pd.Series[float] | None:

@@ -287,9 +287,15 @@ def test_localities_come_from_the_column_asked_for(tmp_path: Path) -> None:
     assert result.areas["locality"].tolist() == DISTRICTS[:4]
     said = refused(tmp_path, locality="locallity")
     assert "did you mean 'locality'?" in said
-    districts = imported(tmp_path, lookup=None, authority="Saltham")
-    assert districts.areas["locality"].tolist() == ["Saltham", "Saltham"]
-    assert any("No file names localities" in line for line in districts.report.estimates)
+    districts = imported(tmp_path, lookup=None, authority="")
+    assert districts.areas["locality"].tolist() == DISTRICTS
+    assert not any("No file names" in line for line in districts.report.estimates)
+    people = pd.read_csv(population(tmp_path), skiprows=3, dtype=str)
+    bare = people.drop(columns=["LAD 2023 Code", "LAD 2023 Name"])
+    path = save(tmp_path / "bare.csv", bare)
+    whole = imported(tmp_path, lookup=None, authority="", population=path)
+    assert set(whole.areas["locality"]) == {"Whole authority"}
+    assert any("No file names localities" in line for line in whole.report.estimates)
 
 
 def test_a_look_up_with_gaps_or_two_answers_is_refused(tmp_path: Path) -> None:
