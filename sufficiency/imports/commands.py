@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-IMPORTERS: list[Any] = []
+from sufficiency.imports import published
+
+IMPORTERS: list[Any] = [published]
 """The importer modules, in the order of the help page."""
 
 
