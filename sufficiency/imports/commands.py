@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from sufficiency.imports import published
+from sufficiency.imports import forecast, published
 
-IMPORTERS: list[Any] = [published]
+IMPORTERS: list[Any] = [published, forecast]
 """The importer modules, in the order of the help page."""
 
 
