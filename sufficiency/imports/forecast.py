@@ -878,8 +878,8 @@ def _with_missing(
     names = ", ".join(map(str, absent))
     if label == "none":
         problems.warn(
-            f"the forecast never names year groups {names}, in which {children:,.0f} children have a "
-            "plan today: nobody in them would be planned for.",
+            f"the forecast never names year groups {names}, in which {children:,.0f} children have "
+            "a plan today: nobody in them would be planned for.",
             "add --missing projected (or held), or a forecast of all year groups.",
             file=file, column="year_group",
         )  # fmt: skip
