@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from sufficiency.imports import forecast, published
+from sufficiency.imports import forecast, gias, published
 
-IMPORTERS: list[Any] = [published, forecast]
+IMPORTERS: list[Any] = [gias, published, forecast]
 """The importer modules, in the order of the help page."""
 
 

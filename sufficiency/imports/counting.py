@@ -44,7 +44,8 @@ def year_group_on(birth: pd.Series[pd.Timestamp], census: datetime.date) -> pd.S
     """Year group from the age on 31 August before the census; NaN where there is no date."""
     start = census.year - (census.month < 9)
     turned = birth.dt.year + (birth.dt.month >= 9)
-    return start - turned - 4
+    group: pd.Series[float] = (start - turned - 4).astype(float)
+    return group
 
 
 @dataclass(repr=False)
@@ -52,8 +53,8 @@ class Counted:
     """One row a child with an open plan.
 
     Attributes:
-        children: person (position), request, active, placement (positions, -1 = none), need, year_group, and
-            of the placement urn, ukprn, setting, base ("", "unit" or "rp"), residential.
+        children: person, request, active, placement (positions; -1 = none), need, year_group; of
+            the placement urn, ukprn, setting, base ("", "unit" or "rp") and residential.
         facts: totals found on the way.
     """
 
@@ -286,7 +287,7 @@ class Counting:
         self._take_placement(counted)
         self._close_accounts(counted, table, candidate, several, need_row, is_open, asked, child)
         facts = {
-            "open plans": int(len(table)),
+            "open plans": len(table),
             "plans": int(has_open.sum()),
             "residential": int(counted["residential"].isin(("A", "B")).sum()),
             "residential A": int(counted["residential"].eq("A").sum()),
@@ -347,7 +348,7 @@ class Counting:
         self, candidate: BoolArray, person_of: IntArray, child: IntArray, placed: IntArray,
         active: IntArray, start: npt.NDArray[np.float64],
     ) -> tuple[IntArray, BoolArray]:  # fmt: skip
-        """The request that counts for each child, and those that do not though their plan is open."""
+        """The request that counts for each child; and those whose open plan does not count."""
         usable = candidate & (person_of >= 0)
         of = np.where(usable, np.append(child, -1)[person_of], -1)
         at = np.flatnonzero(usable)
@@ -466,14 +467,12 @@ class Counting:
         reason[dated & (group < LOWEST_YEAR_GROUP) & (born <= self.census)] = "not of a plan's age"
         counted_child = set(child[used_person].tolist())
         again = [child[at] in counted_child for at in range(len(person))]
-        merged = pd.Series(np.where(again, "the same child entered twice", ""), index=person.index)
+        merged = _words(again, "the same child entered twice")
         self._account("person", used_person, reason, merged)
         reason = pd.Series("no plan is open on the census date", index=frames["requests"].index)
         reason[candidate] = "the child is left out (date of birth)"
         reason[self.up["requests"] < 0] = "the person is not in the export"
-        merged = pd.Series(
-            np.where(merged_request, "another open plan of the same child", ""), index=reason.index
-        )
+        merged = _words(merged_request, "another open plan of the same child")
         self._account("requests", requests, reason, merged)
         self._account_below("assessment", is_counted, self.up["assessment"], "the request")
         below = _first_by(asked, is_counted, is_open)
@@ -534,6 +533,11 @@ def _marked(at: IntArray, size: int) -> BoolArray:
     mask = np.zeros(size, dtype=bool)
     mask[at] = True
     return mask
+
+
+def _words(found: Any, words: str) -> pd.Series[str]:
+    """The words where something was found, else ""."""
+    return pd.Series([words if here else "" for here in found], dtype="str")
 
 
 def _first_by(of: IntArray, wanted: BoolArray, mask: BoolArray) -> IntArray:

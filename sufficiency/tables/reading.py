@@ -63,14 +63,14 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
 
 
 @cache
-def _empty(name: str) -> pd.DataFrame:
-    columns = {column.name: pd.Series([], dtype="str") for column in MANIFEST[name].columns}
-    return _convert(MANIFEST[name], _with_rows(pd.DataFrame(columns)), name, Problems())
+def _empty(table: Table) -> pd.DataFrame:
+    columns = {column.name: pd.Series([], dtype="str") for column in table.columns}
+    return _convert(table, _with_rows(pd.DataFrame(columns)), table.name, Problems())
 
 
 def empty_table(name: str) -> pd.DataFrame:
     """Return the table with its columns, rightly typed, and no row."""
-    return _empty(name).copy()
+    return _empty(MANIFEST[name]).copy()
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Tables:
         if boundary is not None:
             source = "boundary (DataFrame)"
             shapes = _on_grid(boundary) if hasattr(boundary, "to_crs") else [boundary]
-            tables.boundary = _as_boundary(shapes, source, collected)
+            tables.boundary = as_boundary(shapes, source, collected)
             if tables.boundary is not None:
                 tables.sources["boundary"] = source
                 tables.hashes["boundary"] = hashlib.sha256(tables.boundary.wkb).hexdigest()
@@ -166,12 +166,19 @@ def read_tables(paths: Mapping[str, Path], problems: Problems) -> Tables:
     return tables
 
 
-def read_table(table: str, path: Path, problems: Problems) -> pd.DataFrame:
-    """Read one table from CSV, Parquet or GeoPackage; without rows where it cannot be read."""
-    raw = _load(table, path, problems)
+def read_table(table: str | Table, path: Path, problems: Problems) -> pd.DataFrame:
+    """Read one table from CSV, Parquet or GeoPackage; without rows where it cannot be read.
+
+    Args:
+        table: its name in the manifest, or the declaration of a table that is not in it.
+        path: the file.
+        problems: takes what is wrong with it.
+    """
+    declared = MANIFEST[table] if isinstance(table, str) else table
+    raw = _load(declared.name, path, problems)
     if raw is None:
-        return empty_table(table)
-    return _convert(MANIFEST[table], raw, path.name, problems)
+        return _empty(declared).copy()
+    return _convert(declared, raw, path.name, problems)
 
 
 def read_boundary(path: Path, problems: Problems) -> BaseGeometry | None:
@@ -186,7 +193,7 @@ def read_boundary(path: Path, problems: Problems) -> BaseGeometry | None:
         unread = cells[[shape is None for shape in shapes]]
         say = ("is no well-known text.", "export the polygon again as WKT in EPSG:27700.")
         report_rows(problems.error, unread, "wkt", path.name, say)
-        return None if len(unread) else _as_boundary(shapes, path.name, problems)
+        return None if len(unread) else as_boundary(shapes, path.name, problems)
     if unusable(path, problems):
         return None
     try:
@@ -197,7 +204,7 @@ def read_boundary(path: Path, problems: Problems) -> BaseGeometry | None:
     except Exception as error:  # the drivers below raise many kinds; each means an unreadable file
         _unreadable(path, problems, error)
         return None
-    return _as_boundary(shapes, path.name, problems)
+    return as_boundary(shapes, path.name, problems)
 
 
 def report_rows(
@@ -709,7 +716,8 @@ def _on_grid(layer: Any) -> list[BaseGeometry]:
     return list(layer.geometry if layer.crs is None else layer.geometry.to_crs(NATIONAL_GRID))
 
 
-def _as_boundary(shapes: Any, file: str, problems: Problems) -> BaseGeometry | None:
+def as_boundary(shapes: Any, file: str, problems: Problems) -> BaseGeometry | None:
+    """Join shapes in EPSG:27700 into one valid polygon; None once the reason has been noted."""
     try:
         with np.errstate(all="ignore"):
             mended = shapely.make_valid(np.array(shapes, dtype=object))
