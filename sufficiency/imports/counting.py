@@ -54,7 +54,8 @@ class Counted:
 
     Attributes:
         children: person, request, active, placement (positions; -1 = none), need, year_group; of
-            the placement urn, ukprn, setting, base ("", "unit" or "rp") and residential.
+            the placement urn, ukprn ("" where malformed), setting, established (a URN or UKPRN is
+            given, sound or not), base ("", "unit" or "rp") and residential.
         facts: totals found on the way.
     """
 
@@ -282,6 +283,11 @@ class Counting:
         aged = table["year_group"].notna() & (pd.Series(born) <= self.census)
         aged &= table["year_group"].between(LOWEST_YEAR_GROUP, HIGHEST_YEAR_GROUP)
         counted = table[aged].reset_index(drop=True).astype({"year_group": "int64"})
+        unplaced = counted.loc[counted["placement"] < 0, "active"].to_numpy(dtype=np.int64)
+        self.note(
+            "no placement on the census date", "activeplans",
+            _marked(unplaced[unplaced >= 0], len(active)),
+        )  # fmt: skip
         need, need_row = self._needs(counted["active"].to_numpy(dtype=np.int64))
         counted["need"] = need
         self._take_placement(counted)
@@ -319,8 +325,6 @@ class Counting:
         mask[chosen[rank[chosen] > 1]] = True
         self.note("only a placement of rank 2", "placementdetail",
                   mask & (rank != _LAST_RANK))  # fmt: skip
-        self.note("no placement on the census date", "activeplans",
-                  (result < 0) & (of_request >= 0))  # fmt: skip
         return result, of_rank_1
 
     def _check_counts(self, of_rank_1: IntArray, with_plan: BoolArray) -> None:
@@ -404,6 +408,8 @@ class Counting:
             placed["ukprn"].where(placed["ukprn"].str.fullmatch(r"1\d{7}"), "")
         )
         counted["setting"] = taken(placed["sensetting"].str.upper())
+        given = placed["urn"].ne("") | placed["ukprn"].ne("")
+        counted["established"] = [text == "True" for text in taken(given, "False")]
         base = np.where(
             placed["senunitindicator"].eq("yes"), "unit",
             np.where(placed["resourcedprovisionindicator"].eq("yes"), "rp", ""),

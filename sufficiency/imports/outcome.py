@@ -16,7 +16,8 @@ from rich.markup import escape
 from sufficiency.imports.files import refuse_existing, write_together
 from sufficiency.imports.report import ImportReport
 from sufficiency.problems import InputError, Problem, Problems
-from sufficiency.tables import write_table
+from sufficiency.tables import MANIFEST, write_table
+from sufficiency.tables.reading import cell_text
 
 
 def estimated(table: str, column: str, children: float, how: str, source: str) -> str:
@@ -90,3 +91,13 @@ def csv_bytes(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
     writer.writerow(header)
     writer.writerows(rows)
     return buffer.getvalue().encode("utf-8")
+
+
+def table_bytes(frame: pd.DataFrame, table: str) -> bytes:
+    """Rows of an input table as CSV."""
+    columns = [column for column in MANIFEST[table].columns if column.name in frame]
+    rows = [
+        [cell_text(row[column.name], column.type) for column in columns]
+        for row in frame.to_dict("records")
+    ]
+    return csv_bytes([column.name for column in columns], rows)

@@ -15,7 +15,13 @@ from scipy import optimize, sparse
 from sufficiency.demand.projection import AGE_BANDS, controlled_rounding
 from sufficiency.problems import Problems
 from sufficiency.tables import read_table
-from sufficiency.vocabulary import HIGHEST_YEAR_GROUP, KINDS, LOWEST_YEAR_GROUP, NEEDS
+from sufficiency.vocabulary import (
+    HIGHEST_YEAR_GROUP,
+    KINDS,
+    LOCAL_STATE_SPECIALIST,
+    LOWEST_YEAR_GROUP,
+    NEEDS,
+)
 
 PLACED_HOW: Final = (
     "placed in the provisions of the published kind so that journeys as the crow flies are "
@@ -134,7 +140,7 @@ def place_children(
         at = open_now[open_now["kind"].isin(kinds)].sort_values("provision", ignore_index=True)
         group = group.sort_values(["area", "need", "year_group"], ignore_index=True)
         if at.empty:
-            at = _stand_ins(str(kind), group, set(provisions["provision"]))
+            at = stand_ins_of(str(kind), group, set(provisions["provision"]))
             stand_ins += [{str(k): v for k, v in r.items()} for r in at.to_dict("records")]
         flow, over = _flow(group, areas, at)
         if over > 0:
@@ -153,7 +159,7 @@ def place_children(
     return Placed(placed, pd.DataFrame(stand_ins, columns=columns), overfull, wrong)
 
 
-def _stand_ins(kind: str, children: pd.DataFrame, taken: set[str]) -> pd.DataFrame:
+def stand_ins_of(kind: str, children: pd.DataFrame, taken: set[str]) -> pd.DataFrame:
     """Near-home provisions of a kind, one for each phase in which it has children today."""
     rows = []
     for suffix, phase, low, high in _PHASES:
@@ -185,6 +191,22 @@ def _stand_ins(kind: str, children: pd.DataFrame, taken: set[str]) -> pd.DataFra
             }
         )
     return pd.DataFrame(rows)
+
+
+def stand_in_places(
+    stand_ins: pd.DataFrame, children: pd.DataFrame, base_year: int
+) -> pd.DataFrame:
+    """Commissioned places of stand-ins that must have some: those that children fill today."""
+    limited = stand_ins[stand_ins["kind"].isin(LOCAL_STATE_SPECIALIST)]
+    held = children.groupby("provision")["children"].sum()
+    return pd.DataFrame(
+        {
+            "provision": limited["provision"],
+            "academic_year": base_year,
+            "places": held.reindex(limited["provision"]).to_numpy(dtype=float),
+            "other_authority_children": 0.0,
+        }
+    )
 
 
 def _flow(

@@ -19,13 +19,14 @@ from rich.console import Console
 
 from sufficiency.demand.projection import AGE_BANDS, population_by_age
 from sufficiency.imports.joint import Joint, fit_joint
-from sufficiency.imports.outcome import Outcome, csv_bytes, deliver, estimated
+from sufficiency.imports.outcome import Outcome, csv_bytes, deliver, estimated, table_bytes
 from sufficiency.imports.placing import (
     PLACED_HOW,
     Placed,
     place_children,
     read_areas,
     spread_over_areas,
+    stand_in_places,
 )
 from sufficiency.imports.release import (
     OTHER,
@@ -37,11 +38,9 @@ from sufficiency.imports.release import (
 )
 from sufficiency.imports.report import ImportReport
 from sufficiency.problems import EXIT_OK, Problems
-from sufficiency.tables import MANIFEST, empty_table, read_table
-from sufficiency.tables.reading import cell_text
+from sufficiency.tables import empty_table, read_table
 from sufficiency.vocabulary import (
     HIGHEST_YEAR_GROUP,
-    LOCAL_STATE_SPECIALIST,
     LOWEST_YEAR_GROUP,
     academic_year_label,
 )
@@ -123,11 +122,13 @@ def import_published(
         pass
     elif given.empty:
         outcome.tables["provisions"] = placed.stand_ins
-        outcome.tables["commissioned_places"] = _stand_in_places(placed, base_year)
+        outcome.tables["commissioned_places"] = stand_in_places(
+            placed.stand_ins, placed.children, base_year
+        )
     else:
-        outcome.files["published_stand_ins.csv"] = _table_bytes(placed.stand_ins, "provisions")
-        outcome.files["published_stand_in_places.csv"] = _table_bytes(
-            _stand_in_places(placed, base_year), "commissioned_places"
+        outcome.files["published_stand_ins.csv"] = table_bytes(placed.stand_ins, "provisions")
+        outcome.files["published_stand_in_places.csv"] = table_bytes(
+            stand_in_places(placed.stand_ins, placed.children, base_year), "commissioned_places"
         )
     outcome.files["published_reproduction.csv"] = _reproduction(joint)
     rates = _rates(release, area_table, people, base_year, report)
@@ -276,30 +277,6 @@ def _tell_placing(
             "correct the year groups or the rolls of the provisions.",
             file="provisions", column="highest_year_group",
         )  # fmt: skip
-
-
-def _stand_in_places(placed: Placed, base_year: int) -> pd.DataFrame:
-    """Commissioned places of stand-ins that must have some: those that children fill today."""
-    limited = placed.stand_ins[placed.stand_ins["kind"].isin(LOCAL_STATE_SPECIALIST)]
-    held = placed.children.groupby("provision")["children"].sum()
-    return pd.DataFrame(
-        {
-            "provision": limited["provision"],
-            "academic_year": base_year,
-            "places": held.reindex(limited["provision"]).to_numpy(dtype=float),
-            "other_authority_children": 0.0,
-        }
-    )
-
-
-def _table_bytes(frame: pd.DataFrame, table: str) -> bytes:
-    """Rows of an input table as CSV."""
-    columns = [column for column in MANIFEST[table].columns if column.name in frame]
-    rows = [
-        [cell_text(row[column.name], column.type) for column in columns]
-        for row in frame.to_dict("records")
-    ]
-    return csv_bytes([column.name for column in columns], rows)
 
 
 def _reproduction(joint: Joint) -> bytes:
