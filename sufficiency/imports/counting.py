@@ -107,6 +107,8 @@ class Counting:
         at = np.arange(len(self.frames[name]))
         module = name
         while module != ancestor:
+            if not MODULES[module].parent:
+                return np.full(len(at), -1, dtype=np.int64)
             step = np.append(self.up[module], -1)
             at = step[at]
             module = MODULES[module].parent

@@ -36,6 +36,12 @@ from sufficiency.vocabulary import KINDS, NEEDS, academic_year_label
 NAME: Final = "sen2"
 TEXT: Final = "Children today from the SEN2 person-level return (COLLECT Blade export)."
 
+MOST_ORPHANS: Final = 0.02
+MOST_WITHOUT: Final = 0.1
+"""Shares of rows without what they belong to, and of children without a placement or need, above
+which the export itself is questioned (judgement: 3 in 100 plans had no placement in England in
+January 2025)."""
+
 WHOLE: Final = "authority"
 """The one area where no areas are given."""
 
@@ -193,6 +199,7 @@ def _import(
     report.accounts = [returned.accounts[n] for n in returned.accounts]
     report.accounts += [] if places is None else list(places.accounts)
     _tell(report, counted.facts, children, destinations, known, quality, day)
+    _question_whole(counting, len(children), quality, problems, folder.name)
     if area_table is None:
         problems.warn("no areas were given: all children live in one area.",
                       "give --areas and --postcodes; journeys cannot be told without them.",
@@ -520,17 +527,20 @@ def _homes(
 def _tiers(
     children: pd.DataFrame, rules: pd.DataFrame | None, known: _KnownPlaces, report: ImportReport
 ) -> list[int]:
-    """Tier of every child: the rule that says most of it; 0 where none does."""
+    """Tier of every child: the sharpest rule; 0 where none does.
+
+    A provision is sharper than a need, a need than a kind.
+    """
     kinds = {**known.kind, **{name: kind for (kind, _), name in known.stand_ins.items()}}
     found: dict[tuple[str, str], int] = {}
     for provision, need in set(zip(children["provision"], children["need"], strict=True)):
         best = (-1, 0)
         for rule in [] if rules is None else rules.to_dict("records"):
-            said = [(rule["provision"], provision), (rule["kind"], kinds.get(provision, "")),
-                    (rule["need"], need)]  # fmt: skip
-            if any(wanted and wanted != is_ for wanted, is_ in said):
+            said = [(rule["provision"], provision, 4), (rule["need"], need, 2),
+                    (rule["kind"], kinds.get(provision, ""), 1)]  # fmt: skip
+            if any(wanted and wanted != is_ for wanted, is_, _ in said):
                 continue
-            score = sum(bool(wanted) for wanted, _ in said)
+            score = sum(sharpness for wanted, _, sharpness in said if wanted)
             if score > best[0]:
                 best = (score, int(rule["tier"]))
         found[provision, need] = best[1]
@@ -600,6 +610,32 @@ def _tell(
     ):  # fmt: skip
         if children_:
             report.estimates.append(estimated("children_today", column, children_, words, label))
+
+
+def _question_whole(
+    counting: Counting, children: int, quality: Quality, problems: Problems, folder: str
+) -> None:
+    """Warn where a module seems to have lost rows: what belongs together is not there."""
+    for module, check in (
+        ("requests", "request of nobody"),
+        ("activeplans", "active plan of nothing"),
+        ("placementdetail", "placement of nothing"),
+        ("senneed", "need of nothing"),
+    ):
+        rows = len(counting.frames[module])
+        if quality.count(check) > MOST_ORPHANS * rows:
+            problems.warn(
+                f"{quality.count(check):,} of {rows:,} rows of {module} belong to nothing.",
+                "export all nine modules again, at the same time; one of them may be cut off.",
+                file=folder,
+            )
+    for check, what in (("no placement on the census date", "placement"), ("need missing", "need")):
+        if quality.count(check) > MOST_WITHOUT * children:
+            problems.warn(
+                f"{quality.count(check):,} of {children:,} children have no {what}.",
+                "export again: the module may be cut off, or the census date wrong.",
+                file=folder,
+            )
 
 
 def _letters(day: datetime.date) -> str:
