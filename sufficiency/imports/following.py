@@ -8,7 +8,7 @@ they stay; only the rest is split by shares.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
@@ -352,24 +352,56 @@ def _join(
 
 
 def _dealt_needs(group: IntArray, band: IntArray, groups: _Groups, shares: _Shares) -> IntArray:
-    rows: dict[object, int] = {}
-    table: list[FloatArray] = []
-    of = np.zeros(len(group), dtype=np.int64)
-    for at, (g, b) in enumerate(zip(group.tolist(), band.tolist(), strict=True)):
+    def weights(g: int, b: int) -> tuple[object, object, FloatArray]:
         better = shares.better.get((shares.year, int(groups.year_group[g])))
-        key = (groups.needs[g], b if better is None else (int(groups.year_group[g]),))
-        if key not in rows:
-            rows[key] = len(table)
-            weight = shares.needs[b].copy() if better is None else better.copy()
-            if groups.needs[g]:
-                inside = np.isin(np.array(_NEEDS, dtype=object), list(groups.needs[g]))
-                weight = np.where(inside, weight, 0.0)
-                weight = weight if weight.sum() > 0 else inside.astype(float)
-            table.append(weight)
-        of[at] = rows[key]
-    if not len(group):
-        return of
-    return controlled_rounding(np.array(table), of)
+        weight = shares.needs[b] if better is None else better
+        mix: object = b if better is None else ("year group", int(groups.year_group[g]))
+        if groups.needs[g]:
+            inside = np.isin(np.array(_NEEDS, dtype=object), list(groups.needs[g]))
+            weight = np.where(inside, weight, 0.0)
+            weight = weight if weight.sum() > 0 else inside.astype(float)
+        return groups.needs[g], mix, weight
+
+    return _dealt(group, band, weights)
+
+
+def _dealt(
+    group: IntArray,
+    band: IntArray,
+    weights: Callable[[int, int], tuple[object, object, FloatArray]],
+) -> IntArray:
+    """The column of every piece by controlled rounding, apart for each set of columns.
+
+    Rounding keeps columns to their shares over a whole list, and so may give a piece a column in
+    which its own number has no share: pieces that may not take the same columns are dealt apart.
+
+    Args:
+        group, band: number and age band of every piece.
+        weights: for a number and a band: the set of columns, the mix, and its shares.
+    """
+    result = np.zeros(len(group), dtype=np.int64)
+    mixes: dict[object, dict[object, int]] = {}
+    tables: dict[object, list[FloatArray]] = {}
+    members: dict[object, tuple[list[int], list[int]]] = {}
+    known: dict[tuple[int, int], tuple[object, int]] = {}
+    for at, key in enumerate(zip(group.tolist(), band.tolist(), strict=True)):
+        if key not in known:
+            columns, mix, weight = weights(*key)
+            rows = mixes.setdefault(columns, {})
+            if mix not in rows:
+                rows[mix] = len(rows)
+                tables.setdefault(columns, []).append(weight)
+            known[key] = columns, rows[mix]
+        columns, row = known[key]
+        pieces, of = members.setdefault(columns, ([], []))
+        pieces.append(at)
+        of.append(row)
+    for columns, (pieces, of) in members.items():
+        table = np.array(tables[columns])
+        inside = np.flatnonzero(table.sum(axis=0) > 0)
+        dealt = controlled_rounding(table[:, inside], np.array(of, dtype=np.int64))
+        result[pieces] = inside[dealt]
+    return result
 
 
 def _dealt_tiers(group: IntArray, need: IntArray, groups: _Groups, shares: _Shares) -> IntArray:
@@ -392,19 +424,15 @@ def _dealt_areas(
         return result
     # Neighbouring areas must not take turns one after the other: few children, one corner.
     shuffled = rng.permutation(len(localities))
-    rows: dict[tuple[str, int], int] = {}
-    table: list[FloatArray] = []
-    of = np.zeros(len(open_), dtype=np.int64)
-    for at, (g, b) in enumerate(zip(group[open_].tolist(), band[open_].tolist(), strict=True)):
-        key = (str(groups.locality[g]), b)
-        if key not in rows:
-            rows[key] = len(table)
-            weight = shares.areas[b]
-            if key[0]:
-                weight = np.where(localities == key[0], weight, 0.0)
-                if weight.sum() <= 0:
-                    weight = (localities == key[0]).astype(float)
-            table.append(weight[shuffled])
-        of[at] = rows[key]
-    result[open_] = shuffled[controlled_rounding(np.array(table), of)]
+
+    def weights(g: int, b: int) -> tuple[object, object, FloatArray]:
+        locality = str(groups.locality[g])
+        weight = shares.areas[b]
+        if locality:
+            weight = np.where(localities == locality, weight, 0.0)
+            if weight.sum() <= 0:
+                weight = (localities == locality).astype(float)
+        return locality, b, weight[shuffled]
+
+    result[open_] = shuffled[_dealt(group[open_], band[open_], weights)]
     return result

@@ -352,7 +352,9 @@ class _Reader:
                               ("joining", np.nan), ("draw", 0)):  # fmt: skip
             if name not in table:
                 table[name] = pd.Series([default] * len(table), dtype="object")
-        unreadable = table[["academic_year", "year_group", "children"]].isna().any(axis=1)
+        unreadable = np.zeros(len(table), dtype=bool)
+        for values in columns.values():
+            unreadable |= np.array([value is None for value in values], dtype=bool)
         account.exclude("a cell cannot be read", int(unreadable.sum()))
         table = table[~unreadable]
         early = table["academic_year"].astype(int) <= self.base_year
@@ -753,14 +755,17 @@ def _summed(table: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         return pd.DataFrame({name: pd.Series([], dtype="object") for name in ROWS})
     keys = list(ROWS[:-2])
+    # Lists of needs are grouped as text: tuples of several lengths cannot be sorted everywhere.
     plain = table.astype({"children": float, "joining": float})
-    grouped = plain.groupby(keys, sort=True, as_index=False, dropna=False)
-    summed = grouped[["children"]].sum()
+    plain["needs"] = ["|".join(needs) for needs in plain["needs"]]
+    plain["unknown"] = plain["joining"].isna()
+    grouped = plain.groupby(keys, sort=True, as_index=False)
+    summed = grouped[["children", "joining"]].sum()
     # A sum with an unknown part is unknown.
-    unknown = plain.assign(unknown=plain["joining"].isna()).groupby(
-        keys, sort=True, as_index=False, dropna=False)[["unknown"]].max()["unknown"]  # fmt: skip
-    joined = grouped[["joining"]].sum()["joining"]
-    summed["joining"] = np.where(unknown.to_numpy(dtype=bool), np.nan, joined)
+    unknown = grouped[["unknown"]].max()["unknown"].to_numpy(dtype=bool)
+    summed["joining"] = np.where(unknown, np.nan, summed["joining"])
+    lists = [tuple(text.split("|")) if text else () for text in summed["needs"]]
+    summed["needs"] = pd.Series(lists, index=summed.index, dtype="object")
     return summed[list(ROWS)]
 
 
