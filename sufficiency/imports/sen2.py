@@ -244,6 +244,7 @@ class _KnownPlaces:
     mapping: pd.DataFrame
     file: Path | None
     stand_ins: dict[tuple[str, int], str] = field(default_factory=dict)
+    nearest: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.kind = dict(zip(self.table["provision"], self.table["kind"], strict=True))
@@ -345,6 +346,13 @@ class _KnownPlaces:
 
     def near_home(self, kind: str, year_group: int) -> str:
         """The near-home provision of a kind for a year group; a stand-in where none was given."""
+        found = self.nearest.get((kind, year_group))
+        if found is None:
+            found = self._near_home(kind, year_group)
+            self.nearest[kind, year_group] = found
+        return found
+
+    def _near_home(self, kind: str, year_group: int) -> str:
         same = self.table[(self.table["kind"] == kind) & self.table["easting"].isna()]
         if same.empty:
             return self._stand_in(kind, year_group)
