@@ -165,7 +165,7 @@ def kinds(
 
     Args:
         types: codes of the type of establishment, -1 where it is not known.
-        names: names of the types, by which an unknown code is told.
+        names: names of the types and their groups, by which an unknown type is told.
         approved: under section 41.
         share_with_plans: share of the pupils with a plan; NaN where it is not known.
 

@@ -28,6 +28,9 @@ from sufficiency.problems import Problems, near
 from sufficiency.tables.reading import report_rows, unusable
 
 ROWS_IN_A_CHUNK: Final = 100_000
+MOST_ROWS: Final = 8_000_000
+"""Rows of the longest file that is read: people of both sexes by single age for every LSOA."""
+
 LINES_BEFORE_A_HEADER: Final = 25
 """Publishers put a title and notes above the header; it is looked for in so many first rows."""
 
@@ -160,6 +163,7 @@ class CsvRows:
         self._stack = ExitStack()
         self._records: Iterator[list[str]] = iter(())
         self._number = 0
+        self._header_row = 0
         self._early: list[tuple[int, list[str]]] = []
 
     def begin(self, what: str, required: Sequence[str], *, headerless: bool = False) -> bool:
@@ -205,16 +209,22 @@ class CsvRows:
         if missing:
             self._missing(missing, what, first[best][0])
             return False
+        self._header_row = 0 if headerless else first[best][0]
         self._early = first if headerless else first[best + 1 :]
         return True
 
-    def chunks(self, rows: int = ROWS_IN_A_CHUNK) -> Iterator[pd.DataFrame]:
+    def chunks(self, most: int = MOST_ROWS, rows: int = ROWS_IN_A_CHUNK) -> Iterator[pd.DataFrame]:
         """Yield the rows, so many at a time, as text without surrounding spaces.
+
+        Args:
+            most: a file with more rows cannot be what it should be; reading ends with an error.
+            rows: rows in a frame.
 
         Yields:
             One column for each column found, and ``_row``, the row as a spreadsheet counts. A row
-            with too many or too few cells is left out, counted and warned of; a last row that is
-            cut off is an error, as the download is then not whole.
+            with too many or too few cells is left out, counted and warned of, a note that stands
+            below the table after a blank line is counted; a last row that is cut off is an error,
+            as the download is then not whole.
         """
         width = len(self.header)
         names = list(self.found)
@@ -228,11 +238,21 @@ class CsvRows:
         numbers: list[int] = []
         cells: list[tuple[str, ...]] = []
         misfits: list[tuple[int, int]] = []
-        last = 0
+        notes = 0
+        last = self._header_row
         misfit_last = False
         try:
             for number, record in self._numbered():
                 self.account.read += 1
+                if self.account.read > most:
+                    remedy = "check that it is the file that was meant, and download it again."
+                    message = f"has more than {most:,} rows, more than such a file can have."
+                    self._problems.error(message, remedy, file=self.source.label, row=number)
+                    return
+                if len(record) == 1 < width and (number > last + 1 or notes):
+                    notes += 1
+                    last = number
+                    continue
                 misfit_last = len(record) != width and (
                     len(record) < width or any(map(str.strip, record[width:]))
                 )
@@ -255,6 +275,7 @@ class CsvRows:
             message = f"the last row has {misfits[-1][1]} of {width} cells: the file is cut off."
             self._problems.error(message, remedy, file=self.source.label, row=last)
             return
+        self.account.exclude("a note below the table", notes)
         self.account.exclude(_MISFIT, len(misfits))
         report_rows(
             self._problems.warn,
@@ -273,9 +294,9 @@ class CsvRows:
         """Let go of the file without reading its rows."""
         self._stack.close()
 
-    def whole(self) -> pd.DataFrame:
-        """All rows in one frame; columns as for :meth:`chunks`."""
-        parts = list(self.chunks())
+    def whole(self, most: int = MOST_ROWS) -> pd.DataFrame:
+        """All rows in one frame; ``most`` and columns as for :meth:`chunks`."""
+        parts = list(self.chunks(most))
         return pd.concat(parts, ignore_index=True) if parts else _frame(list(self.found), [], [])
 
     def _numbered(self) -> Iterator[tuple[int, list[str]]]:
@@ -330,6 +351,8 @@ class CsvRows:
                 message = "ends inside a row: the file is cut off."
             elif "NUL" in reason:
                 message = "holds binary content, not text."
+            elif "longer than" in reason or "field limit" in reason:
+                message = "a cell of this row never ends: the file is damaged."
             else:
                 message = f"the double quotes of this row do not match ({reason})."
             remedy = "download it again, and do not save it from another program."

@@ -21,7 +21,6 @@ from typing import Final
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 
 from sufficiency.imports.account import RowAccount
 from sufficiency.imports.files import (
@@ -30,7 +29,6 @@ from sufficiency.imports.files import (
     csv_sources,
     refuse_existing,
     select,
-    write_together,
 )
 from sufficiency.imports.overrides import read_overrides
 from sufficiency.imports.postcodes import read_postcodes
@@ -55,8 +53,8 @@ from sufficiency.imports.registered import (
     make_provisions,
     sum_up,
 )
-from sufficiency.imports.report import REPORT_FILES, ImportReport
-from sufficiency.problems import EXIT_OK, InputError, Problem, Problems
+from sufficiency.imports.report import REPORT, ImportReport, write_import
+from sufficiency.problems import EXIT_OK, Problems
 from sufficiency.tables import read_table, write_table
 
 NAME: Final = "gias"
@@ -66,9 +64,18 @@ TEXT: Final = "Provisions and their places from the full GIAS download (edubasea
 FULL_DOWNLOAD_ROWS: Final = 40_000
 """A full download has about 50,000 rows; far fewer suggest that it is not whole."""
 
+MOST_ROWS: Final = 300_000
+"""Neither the establishments nor their links come near so many rows."""
+
 _WHAT = "the full GIAS download (edubasealldata)"
 
-OUTPUT: Final = ("provisions.csv", "commissioned_places.csv", "establishments.csv", *REPORT_FILES)
+OUTPUT: Final = (
+    "provisions.csv",
+    "commissioned_places.csv",
+    "establishments.csv",
+    f"{REPORT}.txt",
+    f"{REPORT}.csv",
+)
 
 
 @dataclass
@@ -142,36 +149,21 @@ def run(asked: argparse.Namespace, out: Console) -> int:
         children=asked.children,
         date=asked.date,
     )
-    report = result.report
-    text, table = report.text().encode("utf-8"), report.table()
-    try:
-        write_together(
-            asked.out,
-            {
-                "provisions.csv": partial(write_table, result.provisions, "provisions"),
-                "commissioned_places.csv": partial(
-                    write_table, result.commissioned_places, "commissioned_places"
-                ),
-                "establishments.csv": lambda path: result.establishments.to_csv(
-                    path, index=False, lineterminator="\n"
-                ),
-                REPORT_FILES[0]: lambda path: _write_bytes(path, text),
-                REPORT_FILES[1]: lambda path: _write_bytes(path, table),
-            },
-        )
-    except OSError as error:
-        raise InputError(
-            [Problem("the result could not be written.", "choose another folder with --out.",
-                     file=str(asked.out), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    report.show(out)
-    for name in OUTPUT:
-        out.print(f"Wrote {escape(str(asked.out / name))}", soft_wrap=True)
+    write_import(
+        asked.out,
+        {
+            "provisions.csv": partial(write_table, result.provisions, "provisions"),
+            "commissioned_places.csv": partial(
+                write_table, result.commissioned_places, "commissioned_places"
+            ),
+            "establishments.csv": partial(
+                result.establishments.to_csv, index=False, lineterminator="\n"
+            ),
+        },
+        result.report,
+        out,
+    )
     return EXIT_OK
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def distance(text: str) -> float:
@@ -290,7 +282,7 @@ def _read(file: Path, problems: Problems) -> Register:
             problems.error(f"has no column for {what}.", "download it again with every column.",
                            file=source.label, row=1)  # fmt: skip
     problems.raise_if_any()
-    frame = rows.whole()
+    frame = rows.whole(MOST_ROWS)
     problems.raise_if_any()
     if frame.empty:
         problems.error("has a header and no rows.", "download it again.", file=source.label)
@@ -347,7 +339,7 @@ def _read_links(path: Path | None, problems: Problems) -> tuple[pd.DataFrame, Ro
     rows = CsvRows(sources[0], select(wanted), problems)
     if not rows.begin(what, [column.name for column in wanted]):
         return blank, None
-    return rows.whole(), sources[0].account
+    return rows.whole(MOST_ROWS), sources[0].account
 
 
 def _own_children(path: Path | None, problems: Problems) -> pd.Series[float] | None:

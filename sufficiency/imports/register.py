@@ -56,6 +56,7 @@ COLUMNS: Final = (
     _named("gss", "GSSLACode (name)", "GSSLACode", "GSSLACode (code)"),
     _named("type_code", "TypeOfEstablishment (code)", "TypeOfEstablishmentCode"),
     _named("type_name", "TypeOfEstablishment (name)", "TypeOfEstablishment"),
+    _named("group", "EstablishmentTypeGroup (name)", "EstablishmentTypeGroup"),
     _named("status_code", "EstablishmentStatus (code)", "EstablishmentStatusCode"),
     _named("status_name", "EstablishmentStatus (name)", "EstablishmentStatus"),
     _named("open_date", "OpenDate"),
@@ -220,7 +221,7 @@ class Register:
     def tell(self, at: int, name: str, text: str) -> None:
         """Report a doubtful record whatever becomes of its row; arguments as for doubt."""
         check = CHECKS[name]
-        value = cell_text(self.cell(at, check.column)) if check.column else ""
+        value = cell_text(self.cell(at, check.column))[:120] if check.column else ""
         subject = f"{self.cell(at, 'urn')} {self.cell(at, 'name')}"
         row = int(self.cell(at, "_row"))
         self.report.findings.append(
@@ -473,7 +474,8 @@ def find_kinds(register: Register) -> None:
     approved = frame["section_41"].map(lambda text: plain(text) in ("approved", "yes", "true"))
     with np.errstate(invalid="ignore", divide="ignore"):
         share = (frame["plans_"] / frame["roll_"].where(frame["roll_"] > 0)).to_numpy(float)
-    kind, reason = kinds(types, frame["type_name"], approved.to_numpy(dtype=bool), share)
+    words = frame["type_name"] + " " + frame["group"]
+    kind, reason = kinds(types, words, approved.to_numpy(dtype=bool), share)
     evident = (types == INDEPENDENT_SCHOOL) & (kind == "independent_special")
     hospital = (kind == "state_special") & frame["name"].str.contains(
         r"\bhospitals?\b", case=False

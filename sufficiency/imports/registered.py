@@ -178,7 +178,7 @@ def _needs(register: Register, at: int, earlier: list[int]) -> tuple[str, ...]:
     """Needs that a provision lists, or all where it lists none."""
     found = needs_of(register.sen(at))
     for text in found.strange:
-        register.doubt(at, "need not understood", f"{text!r} is no need that is known.")
+        register.doubt(at, "need not understood", f"{text[:60]!r} is no need that is known.")
     if found.hidden:
         text = f"lists needs after Not Applicable; they are used: {', '.join(found.codes)}."
         register.doubt(at, "needs behind Not Applicable", text)
@@ -471,7 +471,8 @@ def sum_up(
         if used[at] and not settled:
             register.tell(at, name, text)
     report = register.report
-    report.findings.sort(key=lambda f: (f.name, f.row))
+    own = set(frame["_row"][frame["own"]])  # the authority's own records come first
+    report.findings.sort(key=lambda f: (f.name, f.row not in own, f.row))
     where = "its boundary" if bounded else "the hull of its establishments"
     report.facts.append(
         f"The day that counts as today is {today:%Y-%m-%d}; provision is taken from within "
@@ -481,11 +482,11 @@ def sum_up(
     counts = placed.groupby(["inside_authority", "kind"]).size()
     for inside, words in (("yes", "inside"), ("no", "outside")):
         parts = [
-            f"{counts[inside, kind]:,} {label.lower()}"
+            f"{label.lower()} {counts[inside, kind]:,}"
             for kind, label in KINDS.items()
             if (inside, kind) in counts
         ]
-        report.facts.append(f"Provisions {words} the authority: {', '.join(parts) or 'none'}.")
+        report.facts.append(f"Provision {words} the authority: {', '.join(parts) or 'none'}.")
     total = commissioned.merge(provisions[["provision", "kind", "inside_authority"]])
     total = total[total["inside_authority"].eq("yes") & total["kind"].isin(LOCAL_STATE_SPECIALIST)]
     latest = total.sort_values("academic_year").groupby("provision").first()

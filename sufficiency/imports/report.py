@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from sufficiency.imports.account import RowAccount
-from sufficiency.problems import Problem
+from sufficiency.imports.files import write_together
+from sufficiency.problems import InputError, Problem
 from sufficiency.vocabulary import STATEMENT
 
-REPORT_FILES: Final = ("import_report.txt", "import_report.csv")
+REPORT: Final = "import_report"
+"""Name of the two files of a report, unless the importer has another."""
+
 _ROWS_SHOWN: Final = 3
 
 
@@ -62,9 +66,11 @@ class ImportReport:
         estimates: what nobody counted or recorded, and how it was estimated.
         changes: what the overrides changed.
         warnings: problems with the files themselves.
+        name: name of the files in which the report is written, without their endings.
     """
 
     title: str
+    name: str = REPORT
     inputs: dict[str, str] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
     accounts: list[RowAccount] = field(default_factory=list)
@@ -151,9 +157,42 @@ class ImportReport:
             for finding in group[:_ROWS_SHOWN]:
                 say(f"  {finding.sentence()}")
             if len(group) > _ROWS_SHOWN:
-                say(f"  and {len(group) - _ROWS_SHOWN:,} more; all stand in {REPORT_FILES[0]}")
+                say(f"  and {len(group) - _ROWS_SHOWN:,} more; all stand in {self.name}.txt")
         for problem in self.warnings:
             say(f"warning {problem}", "yellow")
+
+
+def write_import(
+    folder: Path, tables: Mapping[str, Callable[[Path], None]], report: ImportReport, out: Console
+) -> None:
+    """Write tables together with their report, and print the report in short.
+
+    Args:
+        folder: made where it does not exist.
+        tables: by file name, a function that writes the file at the path given.
+        report: is written beside them, as text and as CSV.
+        out: where the short report goes.
+
+    Raises:
+        InputError: the folder cannot be written to; nothing was written.
+    """
+    writers = dict(tables)
+    writers[f"{report.name}.txt"] = partial(_write_bytes, report.text().encode("utf-8"))
+    writers[f"{report.name}.csv"] = partial(_write_bytes, report.table())
+    try:
+        write_together(folder, writers)
+    except OSError as error:
+        raise InputError(
+            [Problem("the result could not be written.", "choose another folder with --out.",
+                     file=str(folder), value=str(error.strerror or error))]
+        ) from error  # fmt: skip
+    report.show(out)
+    for name in writers:
+        out.print(f"Wrote {escape(str(folder / name))}", soft_wrap=True)
+
+
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def account_rows(account: RowAccount) -> list[tuple[str, str, int]]:

@@ -696,6 +696,7 @@ def _explain(column: Column, text: str) -> Saying:
         words = _WORDS["kind" if kind == "kind" else "need"]
         bad = [p for p in (_parts(column, text) or [text]) if p.casefold() not in words]
         word = bad[0] if bad else text
+        word = word if len(word) <= 60 else f"{word[:60]}…"
         return f"{word!r} is no known {kind.rstrip('s')}{near(word, words.values()) or '.'}", form
     nouns = {"academic year": "an academic year", "financial year": "a financial year",
              "tier": "a tier", "tiers": "a list of tiers", "shares": "a list of shares",

@@ -84,7 +84,8 @@ def test_a_type_is_found_by_code_or_name(code: str, name: str, expected: int) ->
         ("New independent special school", "independent_special"),
         ("New alternative provision academy", "alternative_provision"),
         ("Special post-16 academy", "specialist_post_16"),
-        ("New school", ""),
+        ("New sort of school Special schools", "state_special"),
+        ("New school Academies", ""),
     ],
 )
 def test_a_new_type_is_told_by_its_name(name: str, kind: str) -> None:

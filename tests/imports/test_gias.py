@@ -693,6 +693,27 @@ def test_rows_that_do_not_fit_or_stand_twice_are_accounted_for(tmp_path: Path) -
     assert {3, 6, 7} <= rows_named
 
 
+def test_a_file_that_never_ends_is_refused_before_it_fills_the_memory(
+    imported: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sufficiency.imports.gias.MOST_ROWS", 3)
+    said = refused(imported, *(school(100001 + i) for i in range(5)))
+    assert "has more than 3 rows" in said and "row 5" in said
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "e.csv", [school(100001)])
+    with path.open("ab") as handle:
+        handle.write(b"x" * 5_000_000)
+    with pytest.raises(InputError, match="never ends"):
+        import_gias(path, "901")
+
+
+def test_the_authoritys_own_records_are_doubted_first(imported: Importer) -> None:
+    rows = [school(100001, LA_code=902, SEN1_name=""), school(100002, SEN1_name="")]
+    assert doubts(imported(*rows))["needs unknown"] == ["100002", "100001"]
+
+
 def test_a_short_file_is_warned_of(imported: Importer) -> None:
     result = imported(school(100001))
     assert any("a full download has about 50,000" in str(w) for w in result.report.warnings)
