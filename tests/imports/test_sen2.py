@@ -20,10 +20,19 @@ from sufficiency.imports.outcome import Outcome
 from sufficiency.imports.quality import CHECKS
 from sufficiency.imports.sen2 import import_sen2
 from sufficiency.problems import EXIT_BAD_INPUT, EXIT_OK, InputError, Problems
+from tests.imports.schools import school, write_rows
 from tests.imports.sen2_export import (
     CENSUS,
+    CLOSED,
+    COLLEGE,
+    COLLEGE_UKPRN,
     FAULTS,
+    INDEPENDENT,
+    MAINSTREAM,
     SPECIAL,
+    WITH_BOTH,
+    WITH_RP,
+    WITH_UNIT,
     Export,
     make_export,
     plant_faults,
@@ -483,3 +492,53 @@ def test_the_check_letter_of_a_upn() -> None:
     """Worked by hand: 2x8 + 10x1 + 11x2 + 12x3 = 84; 84 mod 23 = 15, which is R."""
     assert check_letter("A800000001230") == "R"
     assert "ABCDEFGHJKLMNPQRTUVWXYZ".index("R") == 15
+
+
+# ------------------------------------------------------------------ after the GIAS import
+
+
+def test_what_the_gias_import_writes_leads_every_placement_to_its_provision(
+    tmp_path: Path,
+) -> None:
+    """Two commands: the register becomes provisions, the return becomes children in them."""
+    mainstream = {"TypeOfEstablishment_code": 1, "SEN1_name": "", "StatutoryHighAge": 11}
+    base = {"ResourcedProvisionCapacity": 20, "ResourcedProvisionOnRoll": 18}
+    unit = {"SenUnitCapacity": 20, "SenUnitOnRoll": 18}
+    secondary = {**mainstream, "StatutoryLowAge": 11, "StatutoryHighAge": 16}
+    rows = [
+        school(int(SPECIAL[0]), StatutoryLowAge=3), school(int(SPECIAL[1])),
+        school(int(SPECIAL[2])),
+        school(int(CLOSED), EstablishmentStatus_code=2, CloseDate="31-08-2024"),
+        school(int(INDEPENDENT), TypeOfEstablishment_code=10, Easting=510_000),
+        school(int(COLLEGE), TypeOfEstablishment_code=18, UKPRN=COLLEGE_UKPRN,
+               StatutoryLowAge=16, StatutoryHighAge=99, SEN1_name=""),
+        school(int(WITH_RP), **mainstream, **base,
+               TypeOfResourcedProvision_name="Resourced provision"),
+        school(int(WITH_UNIT), **mainstream, **unit, TypeOfResourcedProvision_name="SEN unit"),
+        school(int(WITH_BOTH), **secondary, **base, **unit,
+               TypeOfResourcedProvision_name="Resourced provision and SEN unit"),
+        *(school(int(urn), **mainstream) for urn in MAINSTREAM[2:20]),
+    ]  # fmt: skip
+    register = write_rows(tmp_path / "edubasealldata20260101.csv", rows)
+    links = tmp_path / "links_edubasealldata20260101.csv"
+    links.write_text(
+        "URN,LinkURN,LinkName,LinkType,LinkEstablishedDate\n"
+        f"{CLOSED},{SPECIAL[0]},Name,Successor,01-09-2024\n"
+    )
+    out = tmp_path / "authority"
+    assert main(["import", "gias", str(register), "--authority", "901", "--links", str(links),
+                 "--out", str(out)]) == EXIT_OK  # fmt: skip
+    export = make_export(600, seed=8)
+    export.write(tmp_path / "blade")
+    outcome = import_sen2(tmp_path / "blade", provisions=out / "provisions.csv")
+    # The college is a provision of its own there.
+    truth = Counter(
+        {
+            (need, group, COLLEGE if where == "further-education" else where): children
+            for (need, group, where), children in export.truth().items()
+        }
+    )
+    assert counts(outcome, "need", "year_group", "provision") == truth
+    found = {name: n for name, n in records(outcome).items() if n > 0}
+    assert set(found) <= {"year group outside the provision"}
+    assert "sen2_stand_ins.csv" not in outcome.files
