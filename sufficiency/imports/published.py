@@ -139,8 +139,10 @@ def import_published(
         f"{total:,} children with a plan in January {release.january}.",
         f"{exact:,} published counts: {exact - len(joint.missed):,} reproduced exactly, "
         f"{len(joint.missed):,} not; {len(joint.facts) - exact:,} counts are not published.",
-        f"Rounding moved no count of age, need and placement by {joint.rounding_at_most:.3f} "
-        "children or more.",
+        "Rounding moved every count of age, need and placement by less than one child."
+        if joint.rounding_at_most < 1
+        else f"Rounding moved a count of age, need and placement by up to "
+        f"{joint.rounding_at_most:,.1f} children.",
     ]
     report.warnings = problems.warnings
     return outcome
