@@ -29,6 +29,7 @@ from sufficiency.imports.placing import (
     stand_in_places,
 )
 from sufficiency.imports.release import (
+    OLDEST,
     OTHER,
     UNKNOWN_AGE,
     UNKNOWN_NEED,
@@ -52,6 +53,13 @@ SOURCE: Final = 'DfE, "Education, health and care plans"'
 MOST_WITH_A_PLAN: Final = 0.12
 """Share of people aged 0 to 24 with a plan above which the areas are questioned (judgement: it was
 4 in 100 in England in January 2025)."""
+
+COUNTED_TO: Final = 16
+"""Highest age at which new plans are what the counts say."""
+EARLIER: Final = 1 / 3
+"""Part of the new plans published at an age that is a year younger in the count of plans."""
+OVER_19: Final = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 32)
+"""Ages 20 to 25 of new plans published for 20 and over (judgement, as in the shipped model)."""
 
 LEAST_CHILDREN: Final = 30
 """Children at an age below whom no rate of this authority is written (judgement)."""
@@ -303,47 +311,64 @@ def _rates(
     release: Release, areas: pd.DataFrame, population: pd.DataFrame, base_year: int,
     report: ImportReport,
 ) -> pd.DataFrame:  # fmt: skip
-    """The table rates, from the files on new and ceased plans; no row where they say nothing.
+    """The table rates, from two counts of plans and the files on new and ceased plans.
 
-    New plans of the last calendar year over the people of the age. Ceasing: to age 15 the plans
-    that ceased in the year, transfers left out, over the plans of the January before; from 16 on
-    one less the plans a year older the January after, new ones left out, over those of the
-    January before, for the ages are published one by one only there. An age with fewer than
-    LEAST_CHILDREN plans is left to the model.
+    As for the shipped model (its sources say it in words): on every cohort, plans a year older in
+    the January after are those of the January before that did not cease, and new ones. Ceased
+    plans are published at the age at the event, a year above that of the count; of new plans a
+    third is a year older than in the count. To age COUNTED_TO few plans cease: the published
+    number serves, and the counts give the new plans; after it, the other way round. An age with
+    fewer than LEAST_CHILDREN plans in either count is left to the model.
     """
     year = release.january - 1
-    new = release.new_plans.get(year, {})
-    ceased = release.ceased.get(year, {})
+    new, ceased = release.new_plans.get(year, {}), release.ceased.get(year, {})
     before, after = release.plans.get(year, {}), release.plans.get(release.january, {})
+    started = {age: new[age] for age in new if age < OLDEST}
+    started |= {
+        OLDEST + step: new[OLDEST] * share for step, share in enumerate(OVER_19) if OLDEST in new
+    }
     people = population_by_age(areas, population, [base_year])[0]
-    rows = []
+    enough = {
+        age for age in before
+        if before[age] >= LEAST_CHILDREN and after.get(age + 1, 0.0) >= LEAST_CHILDREN
+    }  # fmt: skip
+    new_plans: dict[int, float] = {}
+    share: dict[int, float] = {}
     for age in range(3, 24):
-        rate = ceasing = math.nan
-        if age in new and people[age] > 0 and after.get(age, 0.0) >= LEAST_CHILDREN:
-            rate = round(1000 * new[age] / float(people[age]), 3)
-        if before.get(age, 0.0) >= LEAST_CHILDREN:
-            if age <= 15 and age in ceased:
-                ceasing = min(1.0, ceased[age] / before[age])
-            elif age > 15 and age + 1 in after and (age + 1 in new or age >= 19) and new:
-                stayed = after[age + 1] - new.get(age + 1, 0.0)
-                ceasing = min(1.0, max(0.0, 1 - stayed / before[age]))
-        if not (math.isnan(rate) and math.isnan(ceasing)):
-            rows.append((age - 4, rate, round(ceasing, 4)))
+        if age + 1 <= COUNTED_TO:
+            if age in enough and age + 1 in ceased and new:
+                gone = min(ceased[age + 1], before[age])
+                share[age] = gone / before[age]
+                new_plans[age + 1] = after[age + 1] - before[age] + gone
+        elif age + 1 in started:
+            joining = (1 - EARLIER) * started[age + 1] + EARLIER * started.get(age + 2, 0.0)
+            if after.get(age + 1, 0.0) >= LEAST_CHILDREN:
+                new_plans[age + 1] = joining
+            if age in enough:
+                share[age] = 1 - (after[age + 1] - joining) / before[age]
+    rows = []
+    for age in sorted({*new_plans, *share}):
+        rate = math.nan
+        if age in new_plans and people[age] > 0:
+            rate = round(1000 * max(0.0, new_plans[age]) / float(people[age]), 3)
+        ceasing = round(min(1.0, max(0.0, share[age])), 4) if age in share else math.nan
+        rows.append((age - 4, rate, ceasing))
     frame = pd.DataFrame(rows, columns=["year_group", "new_plans_per_1000", "ceasing_share"])
     source = f"{SOURCE}, {year} and January {release.january}"
     if frame["new_plans_per_1000"].notna().any():
-        how = "new plans by age over people of the age"
+        how = f"to age {COUNTED_TO} from the counts of two Januaries, after it new plans by age; "
+        how += "over people of the age"
         how += "" if len(population) else ", the age bands of the areas spread evenly"
         report.estimates.append(
-            estimated("rates", "new_plans_per_1000", sum(new.values()), how, source)
+            estimated("rates", "new_plans_per_1000", sum(new_plans.values()), how, source)
         )
     if frame["ceasing_share"].notna().any():
         how = (
-            "plans that ceased, transfers left out, over plans of the year before; from age 16 on "
-            "plans a year older the January after, new ones left out"
+            f"to age {COUNTED_TO - 1} plans that ceased, transfers left out, over plans of the "
+            "January before; after it from the counts of two Januaries"
         )
         report.estimates.append(
-            estimated("rates", "ceasing_share", sum(before.values()), how, source)
+            estimated("rates", "ceasing_share", sum(before[age] for age in share), how, source)
         )
     return frame
 

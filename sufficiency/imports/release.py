@@ -127,6 +127,9 @@ _CODE_OF_LABEL: Final[dict[str, str]] = {
 _AGE_TOPIC: Final = "child_or_young_persons_age"
 _PLACEMENT_TOPIC: Final = "type_of_placement"
 
+OLDEST: Final = 20
+"""New and ceased plans of this age and over are published as one number, kept at this age."""
+
 LOW_AT_MOST: Final = 4
 """``low`` stands for a count that rounds to nothing; children, at most (judgement)."""
 
@@ -466,7 +469,8 @@ def _by_age(
 ) -> str:
     if _topic(cell) != topic:
         return _not_used(cell)
-    age = _age(cell["breakdown"])
+    breakdown = cell["breakdown"]
+    age = OLDEST if header_name(breakdown) == f"age_{OLDEST}_and_over" else _age(breakdown)
     if age is None or age == UNKNOWN_AGE:
         return "an age that adds others up, or is unknown"
     low, high, _ = reader.count(cell[add], add, file, row, None)

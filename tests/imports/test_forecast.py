@@ -454,11 +454,11 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ command
 
 
-@pytest.mark.parametrize("kind", ["long", "state", "scap"])
+@pytest.mark.parametrize("kind", ["long", "state", "simulated", "scap"])
 def test_the_command_makes_a_table_that_check_accepts(
     tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frame = {"long": long_table, "state": states, "scap": scap}[kind]()
+    frame = {"long": long_table, "state": states, "simulated": transitions, "scap": scap}[kind]()
     path = saved(frame, tmp_path / "source.csv")
     folder = tmp_path / "scenario"
     command = ["import", "forecast", str(path), "--areas", str(GEODATA / "areas.csv"),

@@ -12,13 +12,16 @@ import pandas as pd
 import pytest
 
 from sufficiency.cli import main
+from sufficiency.demand.projection import NATIONAL_PEOPLE
 from sufficiency.imports.joint import fit_joint
 from sufficiency.imports.outcome import Outcome
 from sufficiency.imports.placing import place_children, spread_over_areas
-from sufficiency.imports.published import import_published
+from sufficiency.imports.published import _rates, import_published
 from sufficiency.imports.release import LOW_AT_MOST, Fact, parse_count, read_release
+from sufficiency.imports.report import ImportReport
 from sufficiency.problems import EXIT_BAD_INPUT, EXIT_OK, InputError, Problems
-from sufficiency.tables import read_table
+from sufficiency.rules import load_model
+from sufficiency.tables import empty_table, read_table
 from tests.imports.published_release import (
     AGES,
     AUTHORITIES,
@@ -124,7 +127,7 @@ def test_real_authorities_are_met_exactly(tmp_path: Path, slug: str, code: str, 
 
 
 @pytest.mark.slow
-def test_england_is_met_exactly_and_gives_rates(tmp_path: Path) -> None:
+def test_england_is_met_exactly(tmp_path: Path) -> None:
     folder = DATA / "sen2_2025"
     if not folder.is_dir():
         pytest.skip(f"the published counts are not here: {folder}")
@@ -133,22 +136,47 @@ def test_england_is_met_exactly_and_gives_rates(tmp_path: Path) -> None:
     table = reproduction(outcome)
     assert set(table["result"]) == {"exact"}
     assert outcome.tables["children_today"]["children"].sum() == 638_745
-    rates = outcome.tables["rates"].set_index("year_group")
-    assert rates.loc[7, "ceasing_share"] == pytest.approx((1011 - 872) / 42_913, abs=2e-3)
-    assert rates.loc[14, "ceasing_share"] > rates.loc[13, "ceasing_share"] > 0.1
     assert any("too few" in problem.message for problem in outcome.report.warnings)
 
 
-def test_rates_are_new_plans_over_people_and_ceased_over_plans(tmp_path: Path) -> None:
+def test_rates_of_england_are_those_of_the_shipped_model(tmp_path: Path) -> None:
+    """Two derivations, one from the release's files and one in the model, with the same people."""
     folder = DATA / "sen2_2025"
     if not folder.is_dir():
         pytest.skip(f"the published counts are not here: {folder}")
     problems = Problems()
     release = read_release(folder, "E92000001", problems)
-    assert release is not None and not problems.errors
+    model = load_model(REPOSITORY / "models" / "england-2026.toml", problems)
+    assert release is not None and model is not None and not problems.errors
     assert release.new_plans[2024][11] == 8126
     assert release.ceased[2024][11] == 1011 - 872
     assert release.plans[2025][10] == 41_405
+    areas = read_table("areas", areas_file(tmp_path), problems)
+    people = pd.DataFrame({"academic_year": 2024, "age": range(26), "people": NATIONAL_PEOPLE})
+    rates = _rates(release, areas, people, 2024, ImportReport("England")).set_index("year_group")
+    for age in range(4, 24):
+        new, ceasing = rates.loc[age - 4, ["new_plans_per_1000", "ceasing_share"]]
+        assert new == pytest.approx(model.new_plans_per_1000[age], abs=0.006), age
+        if age < 23:
+            assert ceasing == pytest.approx(model.ceasing_share[age], abs=0.0006), age
+
+
+def test_a_small_authority_leaves_thin_ages_to_the_model(tmp_path: Path) -> None:
+    folder = DATA / "sen2_2025"
+    if not folder.is_dir():
+        pytest.skip(f"the published counts are not here: {folder}")
+    problems = Problems()
+    release = read_release(folder, "E92000001", problems)
+    assert release is not None
+    for counts in (*release.plans.values(), *release.new_plans.values(),
+                   *release.ceased.values()):  # fmt: skip
+        counts.update({age: children / 400 for age, children in counts.items()})
+    areas = read_table("areas", areas_file(tmp_path), problems)
+    rates = _rates(release, areas, empty_table("population"), 2024, ImportReport("Small"))
+    thin = {age for age, children in release.plans[2024].items() if children < 30}
+    given = {int(g) + 4 for g in rates.loc[rates["ceasing_share"].notna(), "year_group"]}
+    assert 10 in given and 21 in thin
+    assert given.isdisjoint(thin)
 
 
 # ------------------------------------------------------------------ symbols
