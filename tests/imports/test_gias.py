@@ -810,6 +810,7 @@ def test_a_register_of_national_size_takes_seconds(tmp_path: Path) -> None:
     assert after.ru_maxrss < 1_000_000  # kilobytes
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
     assert SECRET.encode() not in written
+    assert not re.search(rb"\bAB\d+ ?\d[A-Z]{2}\b", written)  # no postcode either
     table = pd.read_csv(io.BytesIO((tmp_path / "out" / "import_report.csv").read_bytes()))
     rows = table[(table["section"] == "rows") & table["file"].str.startswith("edubaseall")]
     total = rows["value"].astype(int).groupby(rows["name"]).sum()
