@@ -279,6 +279,14 @@ class _Reader:
         """The forecast, or None once the reason has been noted."""
         if path.suffix.lower() == ".parquet" or (path.is_dir() and _parquet_files(path)):
             return self._transitions(path)
+        names = [p.name for p in path.iterdir()] if path.is_dir() else [path.name]
+        if any(name.endswith((".transit.gz", ".transit")) for name in names):
+            self.problems.error(
+                "is the simulation's own binary format (Transit).",
+                "export the transition counts as CSV or Parquet, or give Output_State.csv.",
+                file=path.name,
+            )
+            return None
         sources = csv_sources(path, "", self.problems)
         frames: list[tuple[pd.DataFrame, RowAccount]] = []
         for source in sources:

@@ -140,15 +140,25 @@ def import_sen2(
     except InputError:
         raise
     except Exception as error:
-        # The text of an exception may hold a cell: only its kind and place are told.
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [f for f in frames if "sufficiency" in f.filename] or list(frames)
-        place = f"{Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
-        raise InputError(
-            [Problem(f"the import failed ({type(error).__name__} in {place}).",
-                     "report this place to the makers of the program; send no part of the return.",
-                     file=folder.name)]
-        ) from None  # fmt: skip
+        # The text of an exception may hold a cell: only its kind and place are told, and the
+        # exception itself is let go before another is raised.
+        kind, place = type(error).__name__, _place(error)
+    raise InputError(
+        [
+            Problem(
+                f"the import failed ({kind} in {place}).",
+                "report this place to the makers of the program; send no part of the return.",
+                file=folder.name,
+            )
+        ]
+    )
+
+
+def _place(error: Exception) -> str:
+    """File and line of the program in which an exception arose."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    own = [frame for frame in frames if "sufficiency" in frame.filename] or frames
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
 
 
 def _import(

@@ -446,6 +446,12 @@ def test_gaps_and_doubles_are_refused(tmp_path: Path) -> None:
     assert "--children-today" in refused(saved(frame, tmp_path / "f.csv"), children_today=None)
 
 
+def test_the_simulations_binary_format_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sim").mkdir()
+    (tmp_path / "sim" / "simulated-transitions-0.transit.gz").write_bytes(b"\x1f\x8b")
+    assert "Transit" in refused(tmp_path / "sim")
+
+
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sim-1.parquet").write_bytes(b"PAR1 but no more")
     assert "cannot be read as Parquet" in refused(tmp_path / "sim-1.parquet")

@@ -297,6 +297,9 @@ def test_a_fault_of_the_program_shows_no_record(
     assert upn not in shown.out + shown.err
     assert "KeyError" in shown.err and "Traceback" not in shown.err
     assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError) as caught:
+        imported(folder)
+    assert caught.value.__context__ is None and caught.value.__cause__ is None
 
 
 def test_no_repr_shows_a_record(clean: tuple[Export, Outcome], tmp_path: Path) -> None:
