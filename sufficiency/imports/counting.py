@@ -121,7 +121,7 @@ class Counting:
 
     def note(self, check: str, module: str, found: Any) -> None:
         """Note rows that a check found."""
-        self.quality.add(check, self.frames[module], found, self.person_of(module))
+        self.quality.add(check, module, self.frames[module], found, self.person_of(module))
 
     # ------------------------------------------------------------------ checks of rows
 
@@ -572,8 +572,8 @@ def find_homes(
     blank = text.str.replace(r"\s+", "", regex=True).eq("").to_numpy(dtype=bool)
     key = postcode_key(text)
     malformed = ~blank & (key < 0)
-    quality.add("postcode missing", frame, blank, who)
-    quality.add("postcode malformed", frame, malformed, who)
+    quality.add("postcode missing", "person", frame, blank, who)
+    quality.add("postcode malformed", "person", frame, malformed, who)
     if postcodes is None:
         why = "no postcode file was given"
         quality.not_run["postcode not in the postcode file"] = why
@@ -581,10 +581,10 @@ def find_homes(
         return pd.Series("", index=postcode.index, dtype="str")
     found = postcodes.find(text)
     known = np.isin(key, postcodes.keys)
-    quality.add("postcode not in the postcode file", frame,
+    quality.add("postcode not in the postcode file", "person", frame,
                 counted & (key >= 0) & ~known, who)  # fmt: skip
     outside = counted & known & found["area"].eq("").to_numpy(dtype=bool)
-    quality.add("home outside the areas", frame, outside, who)
+    quality.add("home outside the areas", "person", frame, outside, who)
     area: pd.Series[str] = found["area"]
     return area
 

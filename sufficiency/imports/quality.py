@@ -30,7 +30,7 @@ class Check:
 
     Attributes:
         name: its identifier in the reports.
-        module: the module whose rows it counts.
+        module: the module whose rows it counts, or ANY.
         finds: what it finds.
         effect: what the import does with such a record.
         remedy: what the authority can do.
@@ -43,6 +43,9 @@ class Check:
     remedy: str
 
 
+ANY: Final = "any"
+"""The module of a check that looks at all of them."""
+
 _COUNTED: Final = "counted all the same"
 _LEFT_OUT: Final = "left out"
 _SPREAD: Final = "home spread over areas in proportion to those known"
@@ -52,7 +55,7 @@ _MEND: Final = "correct the record and export again."
 
 _CHECKS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
     # person
-    ("identifier repeated", "person", "the same table identifier stands on two rows of a module",
+    ("identifier repeated", ANY, "the same table identifier stands on two rows of a module",
      "the first row counts", "export again; the export is damaged."),
     ("UPN missing without a reason", "person", "neither UPN nor ULN, and no reason given",
      _COUNTED, "enter the UPN, or the reason why there is none."),
@@ -198,7 +201,7 @@ _CHECKS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
      "the need of the highest rank counts", "rank the primary need 1."),
     ("several needs of rank 1", "activeplans", "two needs of the plan have rank 1",
      "the first counts", "rank one need 1."),
-    ("date unreadable", "person", "a date in any module cannot be read (dates of birth apart)",
+    ("date unreadable", ANY, "a date in any module cannot be read (dates of birth apart)",
      "taken as blank", "write dates as 2026-Jan-15 or 15/01/2026."),
 )  # fmt: skip
 
@@ -211,30 +214,31 @@ class Quality:
     """What the checks found.
 
     Attributes:
-        rows: by check, rows of the module in the export.
+        rows: by check, module and row of the export.
         persons: by check, who is concerned: known in memory only.
         not_run: checks that could not run, and why.
     """
 
-    rows: dict[str, list[int]] = field(default_factory=dict)
+    rows: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     persons: dict[str, list[str]] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<{len(self.rows)} checks with findings; records not shown>"
 
-    def add(self, name: str, frame: pd.DataFrame, found: Any, persons: Any) -> None:
+    def add(self, name: str, module: str, frame: pd.DataFrame, found: Any, persons: Any) -> None:
         """Note what a check found.
 
         Args:
             name: the check.
-            frame: the module's rows.
+            module: the module, and ``frame`` its rows.
             found: mask of the rows concerned.
             persons: for each row, who it is about; "" where nobody knows.
         """
         assert name in CHECKS, name
         mask = np.asarray(found, dtype=bool)
-        self.rows.setdefault(name, []).extend(frame["_row"].to_numpy()[mask].tolist())
+        rows = frame["_row"].to_numpy()[mask].tolist()
+        self.rows.setdefault(name, []).extend((module, row) for row in rows)
         self.persons.setdefault(name, []).extend(
             str(p) for p in np.asarray(persons, dtype=object)[mask]
         )
@@ -251,7 +255,7 @@ class Quality:
                 check.name,
                 check.module,
                 "" if check.name in self.not_run else self.count(check.name),
-                "|".join(map(str, sorted(self.rows.get(check.name, []))[:ROWS_NAMED])),
+                "|".join(self._named(check.name)),
                 check.finds,
                 self.not_run.get(check.name, check.effect),
                 check.remedy,
@@ -309,11 +313,18 @@ vertical-align: top; }}
 """
         return text.encode("utf-8")
 
+    def _named(self, name: str) -> list[str]:
+        """The first rows of a check, with the module where the check looks at all of them."""
+        first = sorted(self.rows.get(name, []))[:ROWS_NAMED]
+        every = CHECKS[name].module == ANY
+        return [f"{module} {row}" if every else str(row) for module, row in first]
+
     def _first(self, name: str) -> str:
-        check = CHECKS[name]
-        rows = sorted(self.rows[name])
-        more = f" and {len(rows) - ROWS_NAMED:,} more" if len(rows) > ROWS_NAMED else ""
-        return f"{check.module}, rows {', '.join(map(str, rows[:ROWS_NAMED]))}{more}"
+        more = self.count(name) - ROWS_NAMED
+        module = "" if CHECKS[name].module == ANY else f"{CHECKS[name].module}, "
+        return f"{module}rows {', '.join(self._named(name))}" + (
+            f" and {more:,} more" if more > 0 else ""
+        )
 
     def pseudonyms(self) -> bytes:
         """Check and pseudonym of every record, so that records of one child can be told together.
