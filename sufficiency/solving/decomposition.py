@@ -218,11 +218,14 @@ class Prices:
         at = form.start[alone]
         self._alone = (alone, form.index[at], form.value[at])
 
-    def completed(self, row_dual: Floats, closed: Bools | None = None) -> Floats:
-        """Prices with signs that hold, and of each choice row the price of its cheapest choice.
+    def completed(
+        self, row_dual: Floats, closed: Bools | None = None, *, lift: bool = False
+    ) -> Floats:
+        """Prices with signs that hold, and no choice row priced above its cheapest choice.
 
         Choices that are ``closed`` are left out: what they could save, a cut credits to their
-        switch.
+        switch. With ``lift`` each choice row gets the price of its cheapest choice even when the
+        given one is lower: better for prices that come from another model.
         """
         prices = np.where(
             (row_dual > 0) & self._lower | (row_dual < 0) & self._upper, row_dual, 0.0
@@ -232,6 +235,7 @@ class Prices:
         for sign, trim in ((1, np.minimum), (-1, np.maximum)):
             where = np.sign(values) == sign
             prices[rows[where]] = trim(prices[rows[where]], limit[where])
+        own = np.full(len(prices), math.inf) if lift else prices.copy()
         prices[self._local] = 0.0
         for columns, matrix in self._levels:
             reduced = self.form.cost[columns] - matrix @ prices
@@ -240,7 +244,7 @@ class Prices:
             cheapest = np.full(len(prices), math.inf)
             np.minimum.at(cheapest, self.own[columns], reduced)
             rows = np.unique(self.own[columns])
-            prices[rows] = cheapest[rows]
+            prices[rows] = np.minimum(cheapest[rows], own[rows])
         return np.asarray(prices, dtype=float)
 
     def cut(self, prices: Floats) -> tuple[float, Floats]:
@@ -675,9 +679,9 @@ class SchemeSearch:
             _relaxed(self._coarse_form), self._left(), crossover=False, stop=self._stop
         )
         if not len(outcome.row_dual):
-            return self.prices.completed(np.zeros(len(self._form.row_lower)))
+            return self.prices.completed(np.zeros(len(self._form.row_lower)), lift=True)
         self._coarse_dual, self._coarse_values = outcome.row_dual, outcome.values
-        prices = self.prices.completed(outcome.row_dual[groups])
+        prices = self.prices.completed(outcome.row_dual[groups], lift=True)
         self._take(prices)
         return prices
 
@@ -705,10 +709,7 @@ class SchemeSearch:
 
     def _relax(self, start: Floats) -> None:
         """Improve the bound: the relaxation over few columns, priced over all, again and again."""
-        form = replace(
-            _relaxed(self._form),
-            upper=np.where(self._structure.switch, self._form.upper, math.inf),
-        )
+        form = _relaxed(self._form)
         best = start
         value, slope = self.prices.cut(best)
         last = start
@@ -727,8 +728,9 @@ class SchemeSearch:
             used[np.flatnonzero(keep)[outcome.values > 1e-5]] = True
             last = self.prices.completed(outcome.row_dual)
             tried = [last] + [
-                self.prices.completed(share * outcome.row_dual + (1 - share) * best)
-                for share in (0.1, 0.3, 0.6)
+                self.prices.completed(share * outcome.row_dual + (1 - share) * best, lift=lift)
+                for share in (0.1, 0.3, 0.6, 1.0)
+                for lift in (False, True)
             ]
             bounds = [self._form.bound(prices) for prices in tried]
             best = max(zip(bounds, tried, strict=True), key=lambda pair: pair[0])[1]
@@ -789,4 +791,9 @@ RELAXATIONS = 8
 
 
 def _relaxed(form: StandardForm) -> StandardForm:
-    return replace(form, integer=np.zeros(len(form.cost), dtype=bool))
+    """Without whole numbers, and without bounds that rows imply: they would share their prices."""
+    return replace(
+        form,
+        integer=np.zeros(len(form.cost), dtype=bool),
+        upper=np.where(form.integer, form.upper, math.inf),
+    )
