@@ -1,4 +1,4 @@
-"""The command line: optimise, check, audit, example.
+"""The command line: optimise, check, audit, example, travel, baseline.
 
 Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees with the plan;
 130 interrupted before there was a plan.
@@ -34,8 +34,8 @@ MOST_SHOWN = 60
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = _parser()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser(travel="travel" in given)
     asked = parser.parse_args(given)
     logging.getLogger("pyomo").setLevel(logging.ERROR)
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -86,7 +86,8 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, travel: bool) -> argparse.ArgumentParser:
+    """The whole command line; what few runs need is loaded only where it is asked for."""
     parser = argparse.ArgumentParser(
         prog="sufficiency",
         description="An optimiser for specialist school places: which places, where, and by which "
@@ -141,6 +142,12 @@ def _parser() -> argparse.ArgumentParser:
                          help="about 400, 3,300 or 20,000 plans (default: small)")  # fmt: skip
     command.add_argument("--out", metavar="DIR", type=Path, required=True,
                          help="folder to write geodata/ and scenarios/ into")  # fmt: skip
+    text = "Measure journeys from small areas to provision, or refit the straight line."
+    command = commands.add_parser("travel", help=text, description=text)
+    if travel:
+        from sufficiency.geography.commands import add_commands
+
+        add_commands(command)
     return parser
 
 

@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": LEAVES,
     "rules": LEAVES | {"shipped"},
     "demand": LEAVES,
-    "geography": LEAVES | {"rules"},
+    "geography": LEAVES | {"rules", "shipped", "tables"},
     "placement": LEAVES | {"rules", "demand", "geography"},
     "solving": LEAVES,
     "plan": LEAVES | {"rules", "placement"},

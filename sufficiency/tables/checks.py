@@ -88,6 +88,13 @@ def check_tables(
     _fill_inside_authority(check)
 
 
+def check_places(tables: Tables, problems: Problems) -> None:
+    """Check areas, provisions and candidate sites alone: identifiers, and points on the map."""
+    check = _Check(tables, problems, 0, 0, 0)
+    for function in (_duplicate_keys, _shared_identifiers, _coordinates, _distances):
+        function(check)
+
+
 # ------------------------------------------------------------------ identifiers
 
 

@@ -402,6 +402,10 @@ _TABLES: Final[tuple[Table, ...]] = (
                     reference=(*_PROVISION, "candidate_sites.site")),
             _number("minutes", "minutes one way", "Time of the journey.", "11"),
             _number("km", "km one way", "Length of the journey by road.", "4.2"),
+            _column("basis", "text",
+                    "What the figures rest on, such as road network or straight line; a journey "
+                    "by straight line counts as estimated on the report.", "road network",
+                    blank="supplied"),
         ),
         ("area", "destination"), False, "geodata",
     ),

@@ -352,6 +352,15 @@ def _unusable(path: Path, problems: Problems) -> bool:
     return say is not None
 
 
+def read_cells(path: Path, problems: Problems) -> pd.DataFrame | None:
+    """Read a file that is no table of the manifest: its cells as they stand, and ``_row``.
+
+    Returns None once a problem has been noted. CSV gives text; Parquet and GeoPackage give
+    values as stored.
+    """
+    return _load("", path, problems)
+
+
 def _load(table: str, path: Path, problems: Problems) -> pd.DataFrame | None:
     """Return the raw cells with ``_row``, or None once a problem has been noted."""
     if _unusable(path, problems):

@@ -35,7 +35,7 @@ schools with their rolls. Everything below is an estimate, by these rules:
   middle of the locality; expansions of the largest state special schools. Capital:
   ``POUNDS_PER_PLACE`` and ``CAPITAL_PER_PLAN`` a year, judgement between published costs of
   36,000 to 203,000 pounds a place.
-* Travel: the model's straight-line estimate in Devon, whose line it is; a slower one in the cities.
+* Travel: the model's straight-line estimate in Devon, whose curve it is; a slower one in cities.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ NEAREST = {
 WRONG_NEED_KM, WRONG_AGE_KM, OUTSIDE_KM = 30.0, 200.0, 100.0
 CITY_TRAVEL = {
     "fixed_minutes": 6.0,
+    "slow_km": 0.0,
+    "minutes_per_slow_km": 2.4,
     "minutes_per_straight_km": 2.4,
     "road_km_per_straight_km": 1.3,
 }
