@@ -199,33 +199,37 @@ class Routed:
         )
 
     def _ask(self, found: _Found, store: _Store, home: Array, away: Array, tell: Tell) -> None:
-        rows = np.flatnonzero(~found.known.all(axis=1))
         step = "Measuring journeys by road"
         total = found.known.size
         clock = time.monotonic()
         tell(step, int(found.known.sum()), total)
+        # Areas that lack the same destinations are asked for together: a new provision costs one
+        # column, a moved area one row.
+        patterns, pattern = np.unique(~found.known, axis=0, return_inverse=True)
         try:
-            for row_block in _blocks(rows, self.engine.block_size[0]):
-                columns = np.flatnonzero(~found.known[row_block].all(axis=0))
-                for column_block in _blocks(columns, self.engine.block_size[1]):
-                    answer = self.engine.block(
-                        _degrees(home[row_block]), _degrees(away[column_block])
-                    )
-                    found.put(np.ix_(row_block, column_block), answer)
-                    tell(step, int(found.known.sum()), total)
-                    if time.monotonic() - clock > SAVE_EVERY_SECONDS:
-                        store.save(found, home, away)
-                        clock = time.monotonic()
+            for number, lacking in enumerate(patterns):
+                rows = np.flatnonzero(pattern.ravel() == number)
+                columns = np.flatnonzero(lacking)
+                for row_block in _blocks(rows, self.engine.block_size[0]):
+                    for column_block in _blocks(columns, self.engine.block_size[1]):
+                        answer = self.engine.block(
+                            _degrees(home[row_block]), _degrees(away[column_block])
+                        )
+                        found.put(np.ix_(row_block, column_block), answer)
+                        tell(step, int(found.known.sum()), total)
+                        if time.monotonic() - clock > SAVE_EVERY_SECONDS:
+                            store.save(found, home, away)
+                            clock = time.monotonic()
         finally:
             # Ctrl-C, too, keeps what was measured.
             store.save(found, home, away)
 
     def _changed(self, found: _Found, home: Array, away: Array) -> bool:
-        rows = np.flatnonzero(found.known.all(axis=1))[:_WATCHED]
-        columns = np.arange(min(_WATCHED, len(away)))
-        if not len(rows):
-            rows = np.flatnonzero(found.known.any(axis=1))[:1]
-            columns = np.flatnonzero(found.known[rows[0]])[:_WATCHED]
+        """Whether the engine now says something else of a few journeys of the cache."""
+        rows = np.argsort(-found.known.sum(axis=1), kind="stable")[:_WATCHED]
+        if not found.known[rows].all(axis=0).any():
+            rows = rows[:1]
+        columns = np.flatnonzero(found.known[rows].all(axis=0))[:_WATCHED]
         answer = self.engine.block(_degrees(home[rows]), _degrees(away[columns]))
         return not np.allclose(
             answer.minutes, found.minutes[np.ix_(rows, columns)], atol=0.01, equal_nan=True
