@@ -116,6 +116,7 @@ def test_degrees_in_the_tables_are_refused(
 ) -> None:
     path = tmp_path / "geodata" / "saltmarch" / "areas.csv"
     frame = pd.read_csv(path)
+    frame = frame.astype({"easting": float, "northing": float})
     frame.loc[0, ["easting", "northing"]] = [0.5, 52.1]
     frame.to_csv(path, index=False)
     text = refused(capsys, "matrix", str(small), "--source", "straight-line",
