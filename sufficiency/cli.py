@@ -11,6 +11,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from rich.console import Console
@@ -35,7 +36,7 @@ MOST_SHOWN = 60
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(travel="travel" in given)
+    parser = _parser(set(given))
     asked = parser.parse_args(given)
     logging.getLogger("pyomo").setLevel(logging.ERROR)
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -86,7 +87,7 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _parser(*, travel: bool) -> argparse.ArgumentParser:
+def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
     """The whole command line; what few runs need is loaded only where it is asked for."""
     parser = argparse.ArgumentParser(
         prog="sufficiency",
@@ -142,9 +143,15 @@ def _parser(*, travel: bool) -> argparse.ArgumentParser:
                          help="about 400, 3,300 or 20,000 plans (default: small)")  # fmt: skip
     command.add_argument("--out", metavar="DIR", type=Path, required=True,
                          help="folder to write geodata/ and scenarios/ into")  # fmt: skip
+    text = "Compare today's placements and spend, as modelled, with the records."
+    command = commands.add_parser("baseline", help=text, description=text)
+    if "baseline" in given:
+        from sufficiency.baseline.commands import add_arguments
+
+        add_arguments(command)
     text = "Measure journeys from small areas to provision, or refit the straight line."
     command = commands.add_parser("travel", help=text, description=text)
-    if travel:
+    if "travel" in given:
         from sufficiency.geography.commands import add_commands
 
         add_commands(command)

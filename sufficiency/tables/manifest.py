@@ -42,6 +42,8 @@ BLANK: Final[dict[str, object]] = {
 
 LIST_TYPES: Final = ("needs", "tiers", "shares", "names")
 COORDINATES: Final = ("easting", "northing")
+NOT_RECORDED: Final = "not_recorded"
+"""What the table ``recorded`` calls children of whom a return names no provision."""
 COORDINATE_UNIT: Final = "metres, EPSG:27700"
 
 
@@ -391,6 +393,33 @@ _TABLES: Final[tuple[Table, ...]] = (
             _number("pounds", "pounds", "High-needs allocation of the year.", "41000000"),
         ),
         ("financial_year",), False, "scenarios",
+    ),
+    Table(
+        "recorded", "Recorded",
+        "What the authority's own records say of the base year: children by its return, spend by "
+        "its accounts. 'sufficiency baseline' compares it with what these tables and the planning "
+        "model give, before any plan is believed. One row a figure; blank cells widen it.",
+        (
+            _column("kinds", "names",
+                    "Kinds of provision that the figure covers, separated by |, for publishers "
+                    "group them differently; or not_recorded, for children of whom the return "
+                    "names no provision.", "state_special|out_of_area_state_special",
+                    blank="every kind"),
+            _column("needs", "needs", "Primary needs that the figure covers, separated by |.",
+                    blank="every need"),
+            _column("phase", "text", "Phase, by its name in the planning model.",
+                    blank="every phase"),
+            _column("ledger", "text", "Where the pounds are booked: dsg or general_fund.",
+                    blank="both"),
+            _number("children", "children", "Children with a plan in the base year.", "563",
+                    blank="not recorded"),
+            _number("pounds", "pounds per year",
+                    "Spend of the financial year that begins in the base year.", "13250000",
+                    blank="not recorded"),
+            _column("source", "text", "Where the figure stands.",
+                    "SEN2 return and high-needs outturn", blank="not said"),
+        ),
+        ("kinds", "needs", "phase", "ledger"), False, "scenarios",
     ),
     Table(
         "travel", "Travel",

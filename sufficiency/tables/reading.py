@@ -99,6 +99,7 @@ class Tables:
     rates: pd.DataFrame = field(default_factory=partial(empty_table, "rates"))
     budgets: pd.DataFrame = field(default_factory=partial(empty_table, "budgets"))
     allocations: pd.DataFrame = field(default_factory=partial(empty_table, "allocations"))
+    recorded: pd.DataFrame = field(default_factory=partial(empty_table, "recorded"))
     travel: pd.DataFrame = field(default_factory=partial(empty_table, "travel"))
     boundary: BaseGeometry | None = None
     sources: dict[str, str] = field(default_factory=dict)
