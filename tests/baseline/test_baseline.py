@@ -438,6 +438,22 @@ def test_a_plan_is_doubted_until_the_baseline_of_these_inputs_is_accepted(
     assert len(read_records(small)) == 2
 
 
+@pytest.mark.slow
+def test_optimise_warns_once_and_the_run_keeps_it(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    optimise = ["optimise", str(small), "--no-report", "--gap", "5%", "--out", str(run)]
+    assert main(optimise) == 0
+    assert said(capsys).count("no baseline was accepted") == 1
+    stamp = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert [w["file"] for w in stamp["warnings"]].count("baseline") == 1
+    assert main(["baseline", str(small), "--accept"]) == 0
+    assert main(optimise) == 0
+    stamp = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert "baseline" not in [w["file"] for w in stamp["warnings"]]
+
+
 def test_a_damaged_record_accepts_nothing(small: Path) -> None:
     for text in ("", "{", "[]", '{"accepted": [{"inputs": 5}]}', '{"accepted": 3}'):
         (small / RECORD).write_text(text, encoding="utf-8")

@@ -124,6 +124,15 @@ def test_a_map_that_is_none(name: str | None, content: bytes, said: str, tmp_pat
     assert not list(tmp_path.glob("cache/graphs/*"))
 
 
+@engine
+def test_a_cache_folder_at_which_the_engine_stumbles_is_refused(tmp_path: Path) -> None:
+    extract = tmp_path / "map.osm.pbf"
+    extract.write_bytes(b"x")
+    cache = tmp_path / "cache.osm"
+    with pytest.raises(InputError, match="choose another folder with --cache"):
+        Routed(Roads(extract, cache), cache).measure(areas(), destinations(), silent())
+
+
 @pytest.mark.skipif(not why_not(), reason="the road engine is here")
 def test_without_the_engine_the_planner_is_told_what_is_needed(tmp_path: Path) -> None:
     extract = tmp_path / "map.osm.pbf"

@@ -144,6 +144,16 @@ def test_times_of_a_service(engine: str, fake: Fake, tmp_path: Path) -> None:
     assert max(fake.asked) <= 2_500 and sum(fake.asked) == 110 * 70
 
 
+def test_progress_is_told_to_the_end(fake: Fake, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    Routed(Service(fake.url), tmp_path).measure(
+        areas(120), destinations(60), lambda *step: told.append(step)
+    )
+    steps = [(done, total) for words, done, total in told if words == "Measuring journeys by road"]
+    assert steps[0] == (0, 7_200) and steps[-1] == (7_200, 7_200)
+    assert steps == sorted(steps) and len(steps) == 1 + 3 * 2
+
+
 @pytest.mark.parametrize("engine", ["osrm", "valhalla"])
 def test_a_service_that_allows_less_is_asked_for_less(
     engine: str, fake: Fake, tmp_path: Path
