@@ -1,4 +1,4 @@
-"""The command line: optimise, check, audit, example, travel, baseline.
+"""The command line: optimise, check, audit, example, import, travel, baseline.
 
 Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees with the plan;
 130 interrupted before there was a plan.
@@ -143,18 +143,24 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
                          help="about 400, 3,300 or 20,000 plans (default: small)")  # fmt: skip
     command.add_argument("--out", metavar="DIR", type=Path, required=True,
                          help="folder to write geodata/ and scenarios/ into")  # fmt: skip
+    text = "Turn files that the authority already has into its tables."
+    command = commands.add_parser("import", help=text, description=text)
+    if "import" in given:
+        from sufficiency.imports.commands import add_commands
+
+        add_commands(command)
+    text = "Measure journeys from small areas to provision, or refit the straight line."
+    command = commands.add_parser("travel", help=text, description=text)
+    if "travel" in given:
+        from sufficiency.geography.commands import add_commands as add_travel_commands
+
+        add_travel_commands(command)
     text = "Compare today's placements and spend, as modelled, with the records."
     command = commands.add_parser("baseline", help=text, description=text)
     if "baseline" in given:
         from sufficiency.baseline.commands import add_arguments
 
         add_arguments(command)
-    text = "Measure journeys from small areas to provision, or refit the straight line."
-    command = commands.add_parser("travel", help=text, description=text)
-    if "travel" in given:
-        from sufficiency.geography.commands import add_commands
-
-        add_commands(command)
     return parser
 
 

@@ -282,7 +282,8 @@ def _read_alone(path: Path, problems: Problems, unit: str, distance_unit: str) -
     if time is None:
         raise InputError(
             [Problem("no column of this file is called minutes, seconds or time.",
-                     "name the column of times after its unit.", file=path.name, row=1,
+                     "name the column of times after its unit; a wide matrix needs a scenario, or "
+                    "--areas and --provisions.", file=path.name, row=1,
                      value=", ".join(headers[:8]))]
         )  # fmt: skip
     if all(ends.values()):
