@@ -90,6 +90,7 @@ def _rows(count: int, row: Ints, arcs: Ints, coefficients: Floats) -> Rows:
 class Question:
     """Everything the model needs, indexed by small integers.
 
+    ``areas``: ids in the order of the rows of ``journeys``.
     ``cohorts``: diagonal, area, need, tier, entry (column), entry_year_group, origin, phase,
     children (not re-entering), can_re_enter, most (upper bound on its size), beyond_limit.
     ``arcs``: cohort, provision, entry, end (first column not there), minutes, km, charge (fees or
@@ -105,6 +106,7 @@ class Question:
     model: PlanningModel
     settings: Settings
     diagonals: Diagonals
+    areas: tuple[str, ...]
     journeys: Journeys
     cohorts: pd.DataFrame
     presence: Floats
@@ -250,6 +252,7 @@ def prepare(
         model=model,
         settings=settings,
         diagonals=diagonals,
+        areas=tuple(areas["area"]),
         journeys=journeys,
         cohorts=cohorts,
         presence=presence,

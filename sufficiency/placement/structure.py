@@ -78,6 +78,7 @@ def hints(
         "defining": rule == "stay_on_in_all_through",
         "link": rule == "opens_before_use",
         "shares": np.isin(rule, SHARES),
+        "reserve": name == "unmet",
         "choice": choice,
         "stage": stage,
         "alike_columns": alike_columns,
@@ -86,14 +87,11 @@ def hints(
 
 
 def _alike_cohorts(q: Question) -> Ints:
-    """Group numbers of cohorts: zone, tier, entry, year group."""
-    journeys = q.journeys
-    areas = pd.Index(q.cohorts["area"].unique())
-    where = journeys.points.reindex(areas).to_numpy(float)
-    spread = np.maximum(where.std(axis=0), 1e-9)
-    zones = min(ZONES, len(areas))
-    _, zone = kmeans2(where / spread, zones, minit="++", rng=np.random.default_rng(1))
-    zone_of = pd.Series(zone, index=areas).reindex(q.cohorts["area"]).to_numpy(np.int64)
+    """Group numbers of cohorts: zone (areas with like journeys), tier, entry, year group."""
+    minutes = q.journeys.minutes
+    zones = min(ZONES, len(minutes))
+    _, zone = kmeans2(minutes, zones, minit="++", rng=np.random.default_rng(1))
+    zone_of = pd.Series(zone, index=list(q.areas)).reindex(q.cohorts["area"]).to_numpy(np.int64)
     settled = (q.cohorts["origin"] == "settled").to_numpy()
     return _codes(
         zone_of,

@@ -46,6 +46,7 @@ class Structure:
         defining: rows that define one column, with coefficient 1, as a sum of earlier ones.
         link: rows that hold one column at zero until a switch is on.
         shares: rows that bind shares of many columns, of which small models keep some of each.
+        reserve: columns that keep a small model feasible whatever else it holds.
         choice: by column, the row that it takes its share of, or -1.
         stage: by column, when that row is settled; later rows may take from earlier columns.
         alike_columns, alike_rows: group numbers of a coarser model, in which the columns and rows
@@ -57,6 +58,7 @@ class Structure:
     defining: Bools
     link: Bools
     shares: Bools
+    reserve: Bools
     choice: Ints
     stage: Ints
     alike_columns: Ints
@@ -68,6 +70,9 @@ CLOSE = 1e-4
 
 EXACT = 1e-6
 """Relative distance between the cost of placements and their cut below which they are exact."""
+
+NEAR = 1e-3
+"""Reduced cost, as a share of the price of its choice row, up to which a column is tried first."""
 
 NEAREST_CHOICES = 3
 """Columns of each choice row, by reduced cost, that a small relaxation holds."""
@@ -143,6 +148,7 @@ class Folded:
             defining=np.zeros(len(self.rows), dtype=bool),
             link=structure.link[self.rows],
             shares=structure.shares[self.rows],
+            reserve=structure.reserve[self.columns],
             choice=_renumber(structure.choice[self.columns], self.rows, len(form.row_lower)),
             stage=structure.stage[self.columns],
             alike_columns=structure.alike_columns[self.columns],
@@ -201,6 +207,7 @@ class Prices:
         self.linked[entries.row[~on]] = entries.col[~on]
         self.linked_switch[entries.row[on]] = entries.col[on]
         self._most[entries.row[on]] = -entries.data[on]
+        self._reserve = np.flatnonzero(structure.reserve)
         self.switches = np.flatnonzero(structure.switch)
         self._plain = np.ones(len(form.cost), dtype=bool)
         self._plain[self.linked] = False
@@ -211,8 +218,12 @@ class Prices:
         at = form.start[alone]
         self._alone = (alone, form.index[at], form.value[at])
 
-    def completed(self, row_dual: Floats) -> Floats:
-        """Prices with signs that hold, and of each choice row the price of its cheapest choice."""
+    def completed(self, row_dual: Floats, closed: Bools | None = None) -> Floats:
+        """Prices with signs that hold, and of each choice row the price of its cheapest choice.
+
+        Choices that are ``closed`` are left out: what they could save, a cut credits to their
+        switch.
+        """
         prices = np.where(
             (row_dual > 0) & self._lower | (row_dual < 0) & self._upper, row_dual, 0.0
         )
@@ -224,6 +235,8 @@ class Prices:
         prices[self._local] = 0.0
         for columns, matrix in self._levels:
             reduced = self.form.cost[columns] - matrix @ prices
+            if closed is not None:
+                reduced = np.where(closed[columns], math.inf, reduced)
             cheapest = np.full(len(prices), math.inf)
             np.minimum.at(cheapest, self.own[columns], reduced)
             rows = np.unique(self.own[columns])
@@ -253,6 +266,24 @@ class Prices:
         np.add.at(worth, self.linked_switch, self._most * np.minimum(reduced[self.linked], 0.0))
         return float(constant), (worth + reduced)[self.switches]
 
+    def near(self, prices: Floats) -> Bools:
+        """Columns that cost little more than the cheapest of their choice row, and all slacks."""
+        reduced = self.form.reduced_cost(prices)
+        near = np.ones(len(reduced), dtype=bool)
+        price = np.abs(prices[self.own[self.chosen]])
+        near[self.chosen] = reduced[self.chosen] <= NEAR * price
+        near[self._reserve] = True
+        return near
+
+    def lowest(self, reduced: Floats, below: float) -> Ints:
+        """Of each choice row the column of least reduced cost, and every other column, below."""
+        others = np.flatnonzero((reduced < below) & (self.own < 0))
+        low = self.chosen[reduced[self.chosen] < below]
+        order = low[np.lexsort((reduced[low], self.own[low]))]
+        fresh = np.ones(len(order), dtype=bool)
+        fresh[1:] = self.own[order][1:] != self.own[order][:-1]
+        return np.concatenate([order[fresh], others])
+
     def worthwhile(self, prices: Floats, closed: Bools | None = None) -> Ints:
         """Columns that a small model holds: of each choice row the cheapest, and for each way of
         counting in shares the cheapest."""
@@ -271,7 +302,7 @@ class Prices:
             (self.own[order][1:] != self.own[order][:-1])
             | (self._kind_of_share[order][1:] != self._kind_of_share[order][:-1]),
         ]
-        return np.union1d(nearest, order[fresh])
+        return np.concatenate([nearest, order[fresh], self._reserve])
 
 
 def _coarse(form: StandardForm, structure: Structure) -> tuple[StandardForm, Ints]:
@@ -319,6 +350,7 @@ def _coarse_structure(structure: Structure) -> Structure:
         defining=structure.defining[row_of],
         link=structure.link[row_of],
         shares=structure.shares[row_of],
+        reserve=structure.reserve[column_of],
         choice=np.where(choice >= 0, row_group[choice], -1).astype(np.int64),
         stage=structure.stage[column_of],
         alike_columns=np.arange(len(columns)),
@@ -387,10 +419,7 @@ class Placements:
         lower, upper = self._loose.lower.copy(), self._loose.upper.copy()
         lower[self.prices.switches] = upper[self.prices.switches] = switches
         upper[closed] = 0.0
-        wanted = np.zeros(len(closed), dtype=bool)
-        wanted[self.prices.worthwhile(start, closed)] = True
-        wanted |= self.prices.own < 0
-        wanted |= self.form.reduced_cost(start) < 0
+        wanted = self.prices.near(start) | (self.prices.own < 0)
         wanted &= ~closed
         clock = time.monotonic()
         for _ in range(60):
@@ -410,9 +439,11 @@ class Placements:
             dual[self._kept] = row_dual / self._scale
             cost = objective / self._scale + self.form.offset
             reduced = self.form.reduced_cost(dual)
-            wanted = (reduced < -1e-3) & ~closed
-            wanted[self._held] = False
-            prices = self.prices.completed(dual)
+            reduced[closed] = 0.0
+            reduced[self._held] = 0.0
+            wanted = np.zeros(len(closed), dtype=bool)
+            wanted[self.prices.lowest(reduced, -1e-3)] = True
+            prices = self.prices.completed(dual, closed)
             constant, slope = self.prices.cut(prices)
             bound = constant + float(slope @ switches)
             if not wanted.any() or cost - bound <= exact * abs(cost):
@@ -633,7 +664,7 @@ class SchemeSearch:
         shut = np.asarray(abs(matrix[:, np.flatnonzero(closed)]).sum(axis=1)).ravel()
         only = (filled > 0) & (shut >= filled * (1 - 1e-12)) & ~self._structure.link
         assert self._start is not None
-        return self.prices.completed(np.where(only, self._start, prices))
+        return self.prices.completed(np.where(only, self._start, prices), closed)
 
     def _first_prices(self) -> Floats:
         """Prices from the coarse model's relaxation."""
@@ -662,7 +693,7 @@ class SchemeSearch:
         best, schedule = math.inf, np.zeros(0)
         for _ in range(COARSE_ROUNDS):
             bound, proposal = master.propose(self._left(5.0), 1e-4, self._stop)
-            if not len(proposal) or best - bound <= COARSE_GAP * abs(best):
+            if not len(proposal) or best <= bound + COARSE_GAP * abs(bound):
                 break
             placed = placements.place(proposal, start, self._left(), self._stop, exact=1e-4)
             if placed is None:
@@ -702,7 +733,8 @@ class SchemeSearch:
             bounds = [self._form.bound(prices) for prices in tried]
             best = max(zip(bounds, tried, strict=True), key=lambda pair: pair[0])[1]
             self._take(best)
-            if outcome.objective - max(bounds) <= CLOSE * abs(outcome.objective):
+            near_enough = max(CLOSE, self.options.gap / 5) * abs(outcome.objective)
+            if outcome.objective - max(bounds) <= near_enough:
                 return
 
     def _take(self, prices: Floats) -> None:
