@@ -316,7 +316,9 @@ class Facts:
         x, y = areas["easting"].to_numpy(float), areas["northing"].to_numpy(float)
         straight = np.hypot(x[:, None] - self.easting, y[:, None] - self.northing) / 1000
         line, near = rules["travel_estimate"], rules["near_home_travel"]
-        minutes = line["fixed_minutes"] + line["minutes_per_straight_km"] * straight
+        slow = np.minimum(straight, line["slow_km"])
+        minutes = line["fixed_minutes"] + line["minutes_per_slow_km"] * slow
+        minutes += line["minutes_per_straight_km"] * (straight - slow)
         km = line["road_km_per_straight_km"] * straight
         for at in np.flatnonzero(np.isnan(self.easting)):
             home = near.get(self.kind_names[at], near.get("default"))

@@ -274,6 +274,8 @@ class PlanningModel:
         _record(
             {
                 "fixed_minutes": _number(0, 120),
+                "slow_km": _number(0, 200),
+                "minutes_per_slow_km": _number(0, 60),
                 "minutes_per_straight_km": _number(0, 60),
                 "road_km_per_straight_km": _number(1, 5),
             }

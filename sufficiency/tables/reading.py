@@ -99,6 +99,7 @@ class Tables:
     rates: pd.DataFrame = field(default_factory=partial(empty_table, "rates"))
     budgets: pd.DataFrame = field(default_factory=partial(empty_table, "budgets"))
     allocations: pd.DataFrame = field(default_factory=partial(empty_table, "allocations"))
+    recorded: pd.DataFrame = field(default_factory=partial(empty_table, "recorded"))
     travel: pd.DataFrame = field(default_factory=partial(empty_table, "travel"))
     boundary: BaseGeometry | None = None
     sources: dict[str, str] = field(default_factory=dict)
@@ -357,6 +358,15 @@ def unusable(path: Path, problems: Problems) -> bool:
     if say is not None:
         problems.error(*say, file=path.name)
     return say is not None
+
+
+def read_cells(path: Path, problems: Problems) -> pd.DataFrame | None:
+    """Read a file that is no table of the manifest: its cells as they stand, and ``_row``.
+
+    Returns None once a problem has been noted. CSV gives text; Parquet and GeoPackage give
+    values as stored.
+    """
+    return _load("", path, problems)
 
 
 def _load(table: str, path: Path, problems: Problems) -> pd.DataFrame | None:

@@ -76,7 +76,9 @@ RULES: dict[str, Any] = {
     },
     "near_home_travel": {MAIN: {"minutes": 10, "km": 2.5}, "default": {"minutes": 15, "km": 5}},
     "travel_estimate": {
-        "fixed_minutes": 10,
+        "fixed_minutes": 9,
+        "slow_km": 1.0,
+        "minutes_per_slow_km": 2.0,
         "minutes_per_straight_km": 1.0,
         "road_km_per_straight_km": 1.2,
     },

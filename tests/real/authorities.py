@@ -33,7 +33,7 @@ schools with their rolls. Everything below is an estimate, by these rules:
   middle of the locality; expansions of the largest state special schools. Capital:
   ``POUNDS_PER_PLACE`` and ``CAPITAL_PER_PLAN`` a year, judgement between published costs of
   36,000 to 203,000 pounds a place.
-* Travel: the model's straight-line estimate in Devon, whose line it is; a slower one in the cities.
+* Travel: the model's straight-line estimate in Devon, whose curve it is; a slower one in cities.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ from sufficiency.pipeline import Loaded, load_scenario, optimise, write_results
 from sufficiency.plan import Plan
 from sufficiency.problems import Problems
 from sufficiency.rules import PlanningModel, Scenario, load_model
+from sufficiency.tables.manifest import NOT_RECORDED
 from sufficiency.tables.reading import read_boundary
 from sufficiency.vocabulary import KINDS, NEEDS, TIERS, academic_year_label
 
@@ -76,6 +77,8 @@ NEAREST = {
 WRONG_NEED_KM, WRONG_AGE_KM, OUTSIDE_KM = 30.0, 200.0, 100.0
 CITY_TRAVEL = {
     "fixed_minutes": 6.0,
+    "slow_km": 0.0,
+    "minutes_per_slow_km": 2.4,
     "minutes_per_straight_km": 2.4,
     "road_km_per_straight_km": 1.3,
 }
@@ -160,6 +163,35 @@ def published_mix(slug: str) -> pd.Series[float]:
     return counts.groupby(counts["placement"].map(kind_of_placement))["count"].sum()
 
 
+def recorded(slug: str, model: PlanningModel) -> pd.DataFrame:
+    """The table ``recorded``: published children by kind, need and phase, as they are published.
+
+    State special schools of every authority are one published count, and children whose placement
+    is not known are a count of their own. No spend by kind is published.
+    """
+    counts = _published(slug)
+    unknown = counts["placement"] == "placement_unknown"
+    kind = counts["placement"].map(kind_of_placement).mask(unknown, NOT_RECORDED)
+    phase = (counts["age"] - 4).map(model.phase_name)
+    needs = pd.read_csv(DATA / slug / "ehcp.csv")
+    needs = needs[(needs["table"] == "caseload_by_need") & (needs["year"] == 2025)]
+    needs = needs[needs["primary_need"].str.upper().isin(list(NEEDS))]
+    by_kind, by_phase = (counts.groupby(key)["count"].sum() for key in (kind, phase))
+    rows = [("", "", "", counts["count"].sum(), "number of plans")]
+    rows += [
+        (k.replace("state_special", "state_special|out_of_area_state_special"), "", "", n,
+         "age by placement")
+        for k, n in by_kind.items()
+    ]  # fmt: skip
+    rows += [
+        ("", need.upper(), "", n, "primary need")
+        for need, n in zip(needs["primary_need"], needs["count"], strict=True)
+    ]
+    rows += [("", "", name, n, "age") for name, n in by_phase.items()]
+    frame = pd.DataFrame(rows, columns=["kinds", "needs", "phase", "children", "source"])
+    return frame.assign(source="DfE, Education, health and care plans 2025: " + frame["source"])
+
+
 def planning_model(slug: str) -> PlanningModel:
     """england-2026 with a higher price of unmet need, and a city's journeys but in Devon.
 
@@ -241,6 +273,7 @@ def build_tables(slug: str, model: PlanningModel) -> tuple[dict[str, pd.DataFram
         "candidate_sites": sites,
         "schemes": schemes,
         "children_today": today,
+        "recorded": recorded(slug, model),
         "budgets": pd.DataFrame(
             {
                 "financial_year": range(BASE_YEAR + 1, BASE_YEAR + 1 + YEARS),
