@@ -1,4 +1,4 @@
-"""The command line: optimise, check, audit, report, publish, example.
+"""The command line: optimise, check, audit, report, publish, example, import, travel, baseline.
 
 Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees with the plan;
 5 a release would give away small numbers; 130 interrupted before there was a plan.
@@ -11,6 +11,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,8 @@ MOST_SHOWN = 60
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = _parser()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser(set(given))
     asked = parser.parse_args(given)
     logging.getLogger("pyomo").setLevel(logging.ERROR)
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -103,7 +104,8 @@ def _threshold(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
+    """The whole command line; what few runs need is loaded only where it is asked for."""
     parser = argparse.ArgumentParser(
         prog="sufficiency",
         description="An optimiser for specialist school places: which places, where, and by which "
@@ -172,6 +174,24 @@ def _parser() -> argparse.ArgumentParser:
                          help="about 400, 3,300 or 20,000 plans (default: small)")  # fmt: skip
     command.add_argument("--out", metavar="DIR", type=Path, required=True,
                          help="folder to write geodata/ and scenarios/ into")  # fmt: skip
+    text = "Turn files that the authority already has into its tables."
+    command = commands.add_parser("import", help=text, description=text)
+    if "import" in given:
+        from sufficiency.imports.commands import add_commands
+
+        add_commands(command)
+    text = "Measure journeys from small areas to provision, or refit the straight line."
+    command = commands.add_parser("travel", help=text, description=text)
+    if "travel" in given:
+        from sufficiency.geography.commands import add_commands as add_travel_commands
+
+        add_travel_commands(command)
+    text = "Compare today's placements and spend, as modelled, with the records."
+    command = commands.add_parser("baseline", help=text, description=text)
+    if "baseline" in given:
+        from sufficiency.baseline.commands import add_arguments
+
+        add_arguments(command)
     return parser
 
 

@@ -20,6 +20,8 @@ import pandas as pd
 
 from sufficiency import audit as auditing
 from sufficiency.audit.checks import audit_both
+from sufficiency.baseline import Baseline, compare, inputs_of, today
+from sufficiency.baseline import warning as unaccepted
 from sufficiency.demand import projection
 from sufficiency.demand.cohorts import diagonals
 from sufficiency.geography.travel import journeys
@@ -182,8 +184,9 @@ def load_scenario(
         InputError: listing everything that is wrong with what was supplied.
     """
     problems = Problems()
+    named, path = str(scenario), None
     if not isinstance(scenario, Scenario):
-        path = scenario_path(str(scenario), problems)
+        path = scenario_path(named, problems)
         read = load_scenario_file(path, problems, list(MANIFEST)) if path else None
         if read is None:
             problems.raise_if_any()
@@ -210,6 +213,10 @@ def load_scenario(
     _check_scenario(scenario, found, problems)
     problems.raise_if_any()
     assert rules is not None
+    if path is not None:
+        folders = [path.parent, *(p.parent for p in (scenario.tables.get("children_today"),) if p)]
+        doubt = unaccepted(folders, inputs_of(found.hashes, rules), scenario.base_year, named)
+        problems.warnings += [doubt] if doubt else []
     settings = _lay_what_ifs_over(scenario, found, problems)
     estimates = _project(scenario, rules, found, problems)
     problems.raise_if_any()
@@ -432,6 +439,36 @@ def _project(
             )
     tables.projected_children = projected[projected["academic_year"] <= scenario.last_year]
     return estimates
+
+
+# ------------------------------------------------------------------ today
+
+
+def reproduce_today(loaded: Loaded) -> Baseline:
+    """Compare today's placements and spend, as modelled, with what the table ``recorded`` says.
+
+    Nothing is solved, and nothing beyond the base year is looked at.
+
+    Raises:
+        InputError: when the table speaks of a phase that the planning model does not have.
+    """
+    tables, first = loaded.tables, loaded.scenario.first_year
+    projected = tables.projected_children
+    short = Loaded(
+        replace(loaded.scenario, years=1),
+        loaded.model,
+        replace(
+            tables,
+            schemes=tables.schemes.iloc[:0],
+            projected_children=projected[projected["academic_year"] == first],
+        ),
+        replace(loaded.settings, years=1, committed={}, balance_from=None),
+    )
+    problems = Problems()
+    return compare(
+        today(short.question(), tables), tables, loaded.model.phases, loaded.scenario.base_year,
+        loaded.estimates, problems,
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------ solving

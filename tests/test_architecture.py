@@ -20,13 +20,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": LEAVES,
     "rules": LEAVES | {"shipped"},
     "demand": LEAVES,
-    "geography": LEAVES | {"rules"},
+    "geography": LEAVES | {"rules", "shipped", "tables"},
     "placement": LEAVES | {"rules", "demand", "geography"},
     "solving": LEAVES,
+    "baseline": LEAVES | {"tables", "rules", "geography", "placement", "pipeline", "shipped"},
     "plan": LEAVES | {"rules", "placement"},
     "audit": {"vocabulary"},
     "reports": LEAVES | {"plan"},
-    "examples": LEAVES | {"tables"},
+    "examples": LEAVES | {"tables", "pipeline"},
     "imports": LEAVES | {"tables", "rules", "demand", "geography", "shipped"},
 }
 FOREIGN = {"pyomo": {"placement", "solving"}, "highspy": {"solving"}}

@@ -45,7 +45,7 @@ def bare_model(**changes: Any) -> PlanningModel:
         "transport": {"fixed": 0.0, "per_km": 0.0, "per_minute": 0.0, "maximum": 1e9},
         "transport_eligible_share": dict.fromkeys(KINDS, 1.0),
         "place_funding": dict.fromkeys(KINDS, 0.0),
-        "per_child_charge": dict.fromkeys(KINDS, 0.0),
+        "per_child_charge": {},
         "top_up": dict.fromkeys(KINDS, 0.0),
         "fees": {"independent_special": {"in_area": 0.0, "out_of_area": 0.0}},
         "cost_factor_by_need": dict.fromkeys(NEEDS, 1.0),

@@ -114,12 +114,16 @@ class Facts:
         return np.array([float(values.get(kind, fallback)) for kind in kinds], dtype=np.float64)
 
     def by_kind_and_phase(self, rule: str, kinds: Ints, phases: Words) -> Floats:
-        """A rule given by kind and within it by phase, for arrays of kinds and phase names."""
+        """A rule given by kind and within it by phase, for arrays of kinds and phase names.
+
+        Where a kind has one number instead, it stands for every phase.
+        """
         values = self.rules.get(rule) or {}
         known = sorted(set(phases.astype(str)))
         table = np.zeros((len(_KINDS), len(known)))
         for row, kind in enumerate(_KINDS):
             inner = values.get(kind, values.get("default")) or {}
+            inner = inner if isinstance(inner, Mapping) else {"default": inner}
             table[row] = [float(inner.get(name, inner.get("default", 0.0))) for name in known]
         return table[kinds, codes_of(phases, known)] if len(kinds) else np.zeros(0)
 
@@ -312,7 +316,9 @@ class Facts:
         x, y = areas["easting"].to_numpy(float), areas["northing"].to_numpy(float)
         straight = np.hypot(x[:, None] - self.easting, y[:, None] - self.northing) / 1000
         line, near = rules["travel_estimate"], rules["near_home_travel"]
-        minutes = line["fixed_minutes"] + line["minutes_per_straight_km"] * straight
+        slow = np.minimum(straight, line["slow_km"])
+        minutes = line["fixed_minutes"] + line["minutes_per_slow_km"] * slow
+        minutes += line["minutes_per_straight_km"] * (straight - slow)
         km = line["road_km_per_straight_km"] * straight
         for at in np.flatnonzero(np.isnan(self.easting)):
             home = near.get(self.kind_names[at], near.get("default"))
@@ -585,8 +591,8 @@ class Facts:
 
         Columns: diagonal, slot (of the transition), provision, children (those present now),
         placed (children of the transfer cohort placed there now), bound (children with the right
-        to stay on: the kind's share of those present, where the range of an open provision spans
-        the transition).
+        to stay on: the kind's share of those present, where the range of an open provision holds
+        the year group entered; a settled child below the range has then grown into it).
         """
         slot = self.p_slot + 1
         inside = np.minimum(slot, self.slots - 1)
@@ -621,7 +627,7 @@ class Facts:
         )
         at, when = both["provision"].to_numpy(), both["slot"].to_numpy()
         group = self.year_group(both["diagonal"].to_numpy(), when)
-        spans = (self.lowest[at] < group) & (self.highest[at] >= group) & self.is_open[at, when]
+        spans = (self.lowest[at] <= group) & (self.highest[at] >= group) & self.is_open[at, when]
         share = self.by_kind("stay_on_share")[self.kind[at]]
         both["bound"] = np.where(spans, share * both["children"], 0.0)
         return both
@@ -721,7 +727,9 @@ class Facts:
             ("dsg", "top_up"): np.where(
                 by_fee, 0, np.where(np.isnan(top_up), usual_top_up, top_up) * weight
             ),
-            ("dsg", "per_child_charge"): self.by_kind("per_child_charge")[kind],
+            ("dsg", "per_child_charge"): self.by_kind_and_phase(
+                "per_child_charge", kind, self.phase(self.p_group)
+            ),
             ("general_fund", "transport"): self._transport(kind),
         }
         parts: list[pd.DataFrame] = []

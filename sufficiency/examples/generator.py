@@ -34,7 +34,7 @@ from sufficiency.examples.national import (
     tier_chances,
 )
 from sufficiency.tables import write_table
-from sufficiency.vocabulary import academic_year_label
+from sufficiency.vocabulary import KINDS, NEEDS, academic_year_label
 
 BASE_YEAR: Final = 2025
 YEARS: Final = 10
@@ -116,7 +116,9 @@ def write_example(size: str, folder: Path) -> Path:
         for name, frame in tables.items():
             write_table(frame, name, target / f"{name}.csv")
     write_boundary(example, land, geodata / "boundary.geojson")
-    return _write_scenario(example, scenario)
+    path = _write_scenario(example, scenario)
+    write_table(_recorded(path, rng), "recorded", scenario / "recorded.csv")
+    return path
 
 
 # ------------------------------------------------------------------ sites and provisions
@@ -445,6 +447,54 @@ def _population(areas: pd.DataFrame) -> pd.DataFrame:
         older[1:] = now[:-1] * 1.001
         now = older
     return pd.DataFrame(rows, columns=["academic_year", "age", "people"])
+
+
+def _recorded(scenario: Path, rng: np.random.Generator) -> pd.DataFrame:
+    """What the fictional return and accounts say: every child, and spend a little off the model's.
+
+    Accounts of a real authority never agree with unit prices to the pound: each kind and ledger
+    is up to 1.5% away.
+    """
+    # Only here does an example need what reads it.
+    from sufficiency.pipeline import load_scenario, reproduce_today
+
+    loaded = load_scenario(scenario)
+    now = reproduce_today(loaded).today
+    counted: list[dict[str, object]] = [{"children": float(now.children["children"].sum())}]
+    for column, order in (
+        ("kind", KINDS),
+        ("need", NEEDS),
+        ("phase", loaded.model.phases),
+    ):
+        totals = now.children.groupby(column)["children"].sum()
+        name, listed = (column, False) if column == "phase" else (f"{column}s", True)
+        counted += [
+            {name: (value,) if listed else value, "children": float(totals[value])}
+            for value in order
+            if value in totals.index
+        ]
+    spend = now.spend.groupby(["kind", "ledger"])["pounds"].sum()
+    spent = [
+        {
+            "kinds": (kind,),
+            "ledger": ledger,
+            "pounds": float(int(spend[kind, ledger] * (0.985 + 0.03 * rng.random()) / 1000 + 0.5))
+            * 1000,
+        }
+        for kind in KINDS
+        for ledger in ("dsg", "general_fund")
+        if (kind, ledger) in spend.index and spend[kind, ledger] >= 1000
+    ]
+    frame = pd.DataFrame(
+        [
+            *({**row, "source": "fictional SEN2 return"} for row in counted),
+            *({**row, "source": "fictional outturn"} for row in spent),
+        ]
+    )
+    for column in ("kinds", "needs"):
+        cells = [cell if isinstance(cell, tuple) else () for cell in frame[column]]
+        frame[column] = pd.Series(cells, dtype="object")
+    return frame.fillna({"phase": "", "ledger": ""})
 
 
 # ------------------------------------------------------------------ files

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-IMPORTERS: list[Any] = []
+from sufficiency.imports import areas, forecast, gias, published, sen2
+
+IMPORTERS: list[Any] = [gias, areas, sen2, published, forecast]
 """The importer modules, in the order of the help page."""
 
 

@@ -90,6 +90,7 @@ def _rows(count: int, row: Ints, arcs: Ints, coefficients: Floats) -> Rows:
 class Question:
     """Everything the model needs, indexed by small integers.
 
+    ``areas``: ids in the order of the rows of ``journeys``.
     ``cohorts``: diagonal, area, need, tier, entry (column), entry_year_group, origin, phase,
     children (not re-entering), can_re_enter, most (upper bound on its size), beyond_limit.
     ``arcs``: cohort, provision, entry, end (first column not there), minutes, km, charge (fees or
@@ -105,6 +106,7 @@ class Question:
     model: PlanningModel
     settings: Settings
     diagonals: Diagonals
+    areas: tuple[str, ...]
     journeys: Journeys
     cohorts: pd.DataFrame
     presence: Floats
@@ -250,6 +252,7 @@ def prepare(
         model=model,
         settings=settings,
         diagonals=diagonals,
+        areas=tuple(areas["area"]),
         journeys=journeys,
         cohorts=cohorts,
         presence=presence,
@@ -1016,6 +1019,18 @@ class _Arcs:
             table = {k: float(model.for_kind(key, k)) for k in np.unique(kind)}
             return np.array([table[k] for k in kind], dtype=float)
 
+        # A stay lies within one phase, so the phase of its first year is that of every year.
+        kinds, kind_code = np.unique(frame["kind"].to_numpy(dtype=str), return_inverse=True)
+        groups, group_code = np.unique(group, return_inverse=True)
+        per_child = np.array(
+            [
+                [
+                    model.for_kind_and_phase("per_child_charge", str(k), model.phase_name(int(g)))
+                    for g in groups
+                ]
+                for k in kinds
+            ]
+        ).reshape(len(kinds), len(groups))[kind_code[provision], group_code]
         has_fee = np.isin(kind, list(model.fees))
         fee = np.zeros(len(kind))
         for name, prices in model.fees.items():
@@ -1041,7 +1056,7 @@ class _Arcs:
         return {
             "charge": charge,
             "is_fee": has_fee | np.isfinite(own_fee),
-            "per_child": of_kind("per_child_charge"),
+            "per_child": per_child,
             "transport": of_kind("transport_eligible_share") * journey,
             "priced": priced,
             "guide": guide,
@@ -1198,7 +1213,8 @@ def _preferences(
     """Groups for preference floors and ceilings: (rule, tier, phase, entry).
 
     Returns the keys (with side and share), the arcs by which free children are placed in the
-    kinds, the member cohorts, and the arcs of members who stay on and so are not free.
+    kinds, the member cohorts, and the arcs of members who stay on and so are not free. A floor is
+    asked of cohorts with a standing provision of the kinds: none would be built for its sake.
     """
     kind_of = supply.frame["kind"].to_numpy()[arcs["provision"].to_numpy(int)]
     cohort_of = arcs["cohort"].to_numpy(np.int64)
@@ -1212,8 +1228,10 @@ def _preferences(
     stays: list[Ints] = []
     for number, rule in enumerate(model.preference):
         in_kinds = np.isin(kind_of, rule.kinds) & ~staying
-        has_arc = np.zeros(len(cohorts), dtype=bool)
-        has_arc[cohort_of[in_kinds]] = True
+        reached = {"ceiling": in_kinds, "floor": in_kinds & (arcs["scheme"].to_numpy(int) < 0)}
+        has_arc = {side: np.zeros(len(cohorts), dtype=bool) for side in reached}
+        for side, leads_there in reached.items():
+            has_arc[side][cohort_of[leads_there]] = True
         here = cohorts[
             looking
             & cohorts["tier"].isin(rule.tiers).to_numpy()
@@ -1225,8 +1243,8 @@ def _preferences(
             for side, share in sides:
                 ids = part.index.to_numpy(np.int64)
                 if side == "floor":
-                    ids = ids[has_arc[ids]]
-                if not has_arc[ids].any():
+                    ids = ids[has_arc[side][ids]]
+                if not has_arc[side][ids].any():
                     continue
                 arc = np.concatenate([np.arange(start[k], start[k + 1]) for k in ids.tolist()])
                 keys.append((number, *key, side, share))

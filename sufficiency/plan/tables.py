@@ -260,15 +260,16 @@ def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
 def _travel_summary(q: Question, answer: Answer) -> pd.DataFrame:
     arc, column, children = _stay_years(q, answer)
     kind = q.provisions["kind"].to_numpy()[q.arcs["provision"].to_numpy(int)[arc]]
+    minutes = q.arcs["minutes"].to_numpy()[arc]
     frame = pd.DataFrame(
         {
             "academic_year": q.settings.base_year + column,
             "phase": q.cohorts["phase"].to_numpy()[q.arcs["cohort"].to_numpy(int)[arc]].astype(str),
-            "minutes": q.arcs["minutes"].to_numpy()[arc],
+            "minutes": minutes,
             "guide": q.arcs["guide"].to_numpy()[arc],
             "children": children,
         }
-    )[kind != "educated_elsewhere"]
+    )[(kind != "educated_elsewhere") | (minutes > 0)]
     both = pd.concat([frame, frame.assign(phase="all")], ignore_index=True)
     order = {name: i for i, name in enumerate(["all", *q.model.phases])}
     rows = []

@@ -94,7 +94,7 @@ LEDGER_OF_LINE: Final[dict[str, str]] = {
 LINES: Final[dict[str, str]] = {
     "fees": "Fees of independent schools",
     "top_up": "Top-up funding",
-    "per_child_charge": "Place element paid for each child elsewhere",
+    "per_child_charge": "Place element paid for each child",
     "place_funding": "Place funding, filled or not",
     "other_authority_income": "Income from other authorities",
     "running": "Fixed running costs of new schemes",

@@ -176,6 +176,14 @@ _year_group = _number(-4, HIGHEST_YEAR_GROUP)
 _journey = _record({"minutes": _number(0, 600), "km": _number(0, 500)})
 
 
+def _pounds_by_phase(value: Any, key: str, report: Reporter) -> dict[str, float]:
+    """Pounds by phase; one number stands for every phase (as ``default``)."""
+    if isinstance(value, Mapping):
+        by_phase: dict[str, float] = _by(None, _pounds, "phase")(value, key, report)
+        return by_phase
+    return {"default": _pounds(value, key, report)}
+
+
 def _whole_year_group(value: Any, key: str, report: Reporter) -> int:
     number = _year_group(value, key, report)
     if number != int(number):
@@ -266,6 +274,8 @@ class PlanningModel:
         _record(
             {
                 "fixed_minutes": _number(0, 120),
+                "slow_km": _number(0, 200),
+                "minutes_per_slow_km": _number(0, 60),
                 "minutes_per_straight_km": _number(0, 60),
                 "road_km_per_straight_km": _number(1, 5),
             }
@@ -283,7 +293,9 @@ class PlanningModel:
     )
     transport_eligible_share: Mapping[str, float] = _rule(_by(KINDS, _share, "kind"))
     place_funding: Mapping[str, float] = _rule(_by(KINDS, _pounds, "kind"))
-    per_child_charge: Mapping[str, float] = _rule(_by(KINDS, _pounds, "kind"))
+    per_child_charge: Mapping[str, Mapping[str, float]] = _rule(
+        _by(KINDS, _pounds_by_phase, "kind")
+    )
     top_up: Mapping[str, float] = _rule(_by(KINDS, _pounds, "kind"))
     fees: Mapping[str, Mapping[str, float]] = _rule(
         _by(KINDS, _record({"in_area": _pounds, "out_of_area": _pounds}), "kind")
@@ -318,6 +330,11 @@ class PlanningModel:
         """The value of a by-kind rule for a kind, its ``default`` entry, or ``otherwise``."""
         table: Mapping[str, Any] = getattr(self, key)
         return table.get(kind, table.get("default", otherwise))
+
+    def for_kind_and_phase(self, key: str, kind: str, phase: str) -> float:
+        """The value of a rule by kind and phase, or its ``default`` entries, or nought."""
+        by_phase: Mapping[str, float] = self.for_kind(key, kind, {})
+        return by_phase.get(phase, by_phase.get("default", 0.0))
 
     def phase_start(self, year_group: int) -> int | None:
         """The first year group of the phase that holds ``year_group``; None before the first."""
@@ -499,7 +516,7 @@ def _merge(entries: dict[str, Entry], key: str, raw: Any, set_by: str, report: R
 
 
 def _check_phases(values: Mapping[str, Any], report: Reporter) -> None:
-    """Travel guides and preferences must speak of phases that exist."""
+    """Travel guides, preferences and what is given by phase must speak of phases that exist."""
     points = values["transition_points"]
     names = values["phase_names"]
     phases = [names.get(f"before_{points[0]}", "before school")]
@@ -508,15 +525,19 @@ def _check_phases(values: Mapping[str, Any], report: Reporter) -> None:
         for phase in phases:
             if phase not in values[key]:
                 report.error(key, f"has no value for the phase {phase!r}.", "add it.")
-    for kind, shares in values["stay_in_sector_share"].items():
-        for phase in shares:
-            if phase not in phases:
-                report.error(
-                    f"stay_in_sector_share.{kind}",
-                    f"is no known phase{near(phase, phases)}",
-                    f"use: {', '.join(phases)}.",
-                    phase,
-                )
+    for key, allowed in (
+        ("stay_in_sector_share", phases),
+        ("per_child_charge", [*phases, "default"]),
+    ):
+        for kind, by_phase in values[key].items():
+            for phase in by_phase:
+                if phase not in allowed:
+                    report.error(
+                        f"{key}.{kind}",
+                        f"is no known phase{near(phase, phases)}",
+                        f"use: {', '.join(allowed)}.",
+                        phase,
+                    )
     for index, preference in enumerate(values["preference"]):
         for phase in preference.phases:
             if phase not in phases:

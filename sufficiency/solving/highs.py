@@ -182,6 +182,7 @@ def solve(
     start: Floats | None = None,
     *,
     crossover: bool = True,
+    stop: threading.Event | None = None,
 ) -> Outcome:
     """Minimise a standard form.
 
@@ -195,6 +196,7 @@ def solve(
         start: column values to start from.
         crossover: False leaves a continuous form at an interior point: rough values, and prices
             that :meth:`StandardForm.bound` turns into a valid bound.
+        stop: ends the solve when set. A solve that is given one leaves Ctrl-C to its owner.
     """
     highs = _Highs()
     # HiGHS tells progress only while it logs; the console stays quiet all the same.
@@ -214,14 +216,14 @@ def solve(
         highs.setSolution(point)
     is_mip = bool(form.integer.any())
     if not is_mip and len(form.cost) >= LARGE:
-        highs.setOptionValue("solver", "ipm")
+        highs.setOptionValue("solver", "ipx")
     if not crossover:
-        highs.setOptionValue("solver", "ipm")
+        highs.setOptionValue("solver", "ipx")
         highs.setOptionValue("run_crossover", "off")
-    stop, enough = threading.Event(), threading.Event()
+    own, enough = threading.Event(), threading.Event()
     clock = time.monotonic()
-    _listen(highs, is_mip, stop, enough, on_progress)
-    interrupted = _run(highs, stop)
+    _listen(highs, is_mip, stop or own, enough, on_progress)
+    interrupted = _run(highs, own) if stop is None else _run_until(highs, stop)
     seconds = time.monotonic() - clock
     outcome = _outcome(highs, form, is_mip, seconds, interrupted, interior=not crossover)
     return replace(outcome, status="enough") if enough.is_set() and not interrupted else outcome
@@ -423,6 +425,90 @@ def _run(highs: Any, stop: threading.Event) -> bool:
             interrupted = True
             stop.set()
     return interrupted
+
+
+def _run_until(highs: Any, stop: threading.Event) -> bool:
+    """Run until done, or until the owner of ``stop`` sets it; Ctrl-C sets it and goes on up."""
+    worker = threading.Thread(target=highs.run, daemon=True)
+    worker.start()
+    try:
+        while worker.is_alive():
+            worker.join(timeout=0.05)
+    except KeyboardInterrupt:
+        stop.set()
+        worker.join()
+        raise
+    return stop.is_set()
+
+
+class Session:
+    """A continuous form that stays in the solver: bounds change, columns are added, it is solved
+    again from the last basis."""
+
+    def __init__(self, form: StandardForm, options: SolveOptions) -> None:
+        self._highs = _Highs()
+        self._highs.setOptionValue("output_flag", False)
+        self._highs.setOptionValue("threads", options.threads)
+        self._highs.setOptionValue("random_seed", options.seed)
+        self._highs.setOptionValue("solver", "simplex")
+        if self._highs.passModel(_as_highs(form)) == highspy.HighsStatus.kError:
+            raise RuntimeError("HiGHS refused the model")
+        self._lower, self._upper = form.lower.copy(), form.upper.copy()
+        self._stop = threading.Event()
+        _listen(self._highs, False, self._stop, threading.Event(), None)
+
+    def bounds(self, lower: Floats, upper: Floats) -> None:
+        """Set the bounds of all columns."""
+        changed = np.flatnonzero((lower != self._lower) | (upper != self._upper))
+        if len(changed):
+            self._highs.changeColsBounds(
+                len(changed), changed.astype(np.int32), lower[changed], upper[changed]
+            )
+        self._lower, self._upper = lower.copy(), upper.copy()
+
+    def add(self, cost: Floats, lower: Floats, upper: Floats, columns: Any) -> None:
+        """Add columns: their costs, bounds and sparse coefficients (rows x new columns)."""
+        self._highs.addCols(
+            len(cost), cost, lower, upper, columns.nnz, columns.indptr[:-1].astype(np.int32),
+            columns.indices.astype(np.int32), np.asarray(columns.data, dtype=float),
+        )  # fmt: skip
+        self._lower = np.concatenate([self._lower, lower])
+        self._upper = np.concatenate([self._upper, upper])
+
+    def run(
+        self, stop: threading.Event, time_limit: float | None
+    ) -> tuple[float, Floats, Floats] | None:
+        """Objective, column values and row prices of the optimum; None when stopped before.
+
+        Raises:
+            RuntimeError: when there is no optimum.
+        """
+        highs = self._highs
+        limit = math.inf if time_limit is None else highs.getRunTime() + time_limit
+        highs.setOptionValue("time_limit", limit)
+        self._stop.clear()
+        worker = threading.Thread(target=highs.run, daemon=True)
+        worker.start()
+        try:
+            while worker.is_alive():
+                worker.join(timeout=0.02)
+                if stop.is_set():
+                    self._stop.set()
+        except KeyboardInterrupt:
+            self._stop.set()
+            worker.join()
+            raise
+        status = highs.getModelStatus()
+        if status in (highspy.HighsModelStatus.kInterrupt, highspy.HighsModelStatus.kTimeLimit):
+            return None
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise RuntimeError(f"HiGHS ended with: {highs.modelStatusToString(status)}")
+        solution = highs.getSolution()
+        return (
+            float(highs.getInfo().objective_function_value),
+            np.array(solution.col_value),
+            np.array(solution.row_dual),
+        )
 
 
 _INTERIOR = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kUnknown)

@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 
 from sufficiency.problems import Problems, near
-from sufficiency.tables.manifest import LIST_TYPES, MANIFEST
+from sufficiency.tables.manifest import LIST_TYPES, MANIFEST, NOT_RECORDED
 from sufficiency.tables.reading import (
     GRID_EXTENT,
     Note,
@@ -25,7 +25,7 @@ from sufficiency.tables.reading import (
     looks_like_degrees,
     report_rows,
 )
-from sufficiency.vocabulary import KINDS, LOCAL_STATE_SPECIALIST, academic_year_label
+from sufficiency.vocabulary import KINDS, LEDGERS, LOCAL_STATE_SPECIALIST, academic_year_label
 
 PLAUSIBLE_METRES: Final = 200_000.0
 """A provision farther from every area than this is questioned."""
@@ -86,6 +86,13 @@ def check_tables(
     for function in CHECKS:
         function(check)
     _fill_inside_authority(check)
+
+
+def check_places(tables: Tables, problems: Problems) -> None:
+    """Check areas, provisions and candidate sites alone: identifiers, and points on the map."""
+    check = _Check(tables, problems, 0, 0, 0)
+    for function in (_duplicate_keys, _shared_identifiers, _coordinates, _distances):
+        function(check)
 
 
 # ------------------------------------------------------------------ identifiers
@@ -477,6 +484,32 @@ def _profiles(c: _Check) -> None:
     c.rows(c.problems.error, "schemes", wrong, "fill", say)
 
 
+# ------------------------------------------------------------------ records
+
+
+def _recorded(c: _Check) -> None:
+    """A recorded figure speaks of known kinds and ledgers, and holds a figure."""
+    frame, error = c.tables.recorded, c.problems.error
+    known = (*KINDS, NOT_RECORDED)
+    strange = [not set(known).issuperset(kinds) for kinds in frame["kinds"]]
+    c.rows(error, "recorded", strange, "kinds", lambda row: (
+        f"names no known kind{near(next(k for k in row['kinds'] if k not in known), known) or '.'}",
+        f"use, separated by |: {', '.join(known)}.",
+    ))  # fmt: skip
+    mixed = [NOT_RECORDED in kinds and len(kinds) > 1 for kinds in frame["kinds"]]
+    say = (f"{NOT_RECORDED} stands beside a kind.", "give it a row of its own.")
+    c.rows(error, "recorded", mixed, "kinds", say)
+    ledgers = [ledger for ledger in LEDGERS if ledger != "capital"]
+    say = ("is no ledger of running costs.", f"write {' or '.join(ledgers)}, or leave it blank.")
+    c.rows(error, "recorded", ~frame["ledger"].isin(["", *ledgers]), "ledger", say)
+    empty = frame["children"].isna() & frame["pounds"].isna()
+    say = ("holds neither children nor pounds.", "fill one of the two, or delete the row.")
+    c.rows(error, "recorded", empty, "children", say)
+    beside = frame["children"].notna() & (frame["ledger"] != "")
+    say = ("children stand in no ledger.", "give children and pounds rows of their own.")
+    c.rows(error, "recorded", beside, "ledger", say)
+
+
 # ------------------------------------------------------------------ boundary
 
 
@@ -537,6 +570,7 @@ CHECKS: Final[tuple[Callable[[_Check], None], ...]] = (
     _expansions,
     _prerequisite_cycles,
     _profiles,
+    _recorded,
     _boundary,
 )
 """Every check between cells, rows and tables."""

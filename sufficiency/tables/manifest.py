@@ -42,6 +42,8 @@ BLANK: Final[dict[str, object]] = {
 
 LIST_TYPES: Final = ("needs", "tiers", "shares", "names")
 COORDINATES: Final = ("easting", "northing")
+NOT_RECORDED: Final = "not_recorded"
+"""What the table ``recorded`` calls children of whom a return names no provision."""
 COORDINATE_UNIT: Final = "metres, EPSG:27700"
 
 
@@ -393,6 +395,33 @@ _TABLES: Final[tuple[Table, ...]] = (
         ("financial_year",), False, "scenarios",
     ),
     Table(
+        "recorded", "Recorded",
+        "What the authority's own records say of the base year: children by its return, spend by "
+        "its accounts. 'sufficiency baseline' compares it with what these tables and the planning "
+        "model give, before any plan is believed. One row a figure; blank cells widen it.",
+        (
+            _column("kinds", "names",
+                    "Kinds of provision that the figure covers, separated by |, for publishers "
+                    "group them differently; or not_recorded, for children of whom the return "
+                    "names no provision.", "state_special|out_of_area_state_special",
+                    blank="every kind"),
+            _column("needs", "needs", "Primary needs that the figure covers, separated by |.",
+                    blank="every need"),
+            _column("phase", "text", "Phase, by its name in the planning model.",
+                    blank="every phase"),
+            _column("ledger", "text", "Where the pounds are booked: dsg or general_fund.",
+                    blank="both"),
+            _number("children", "children", "Children with a plan in the base year.", "563",
+                    blank="not recorded"),
+            _number("pounds", "pounds per year",
+                    "Spend of the financial year that begins in the base year.", "13250000",
+                    blank="not recorded"),
+            _column("source", "text", "Where the figure stands.",
+                    "SEN2 return and high-needs outturn"),
+        ),
+        ("kinds", "needs", "phase", "ledger"), False, "scenarios",
+    ),
+    Table(
         "travel", "Travel",
         "One-way journeys by car or taxi. Missing pairs are estimated from straight lines and "
         "counted on the report.",
@@ -402,6 +431,10 @@ _TABLES: Final[tuple[Table, ...]] = (
                     reference=(*_PROVISION, "candidate_sites.site")),
             _number("minutes", "minutes one way", "Time of the journey.", "11"),
             _number("km", "km one way", "Length of the journey by road.", "4.2"),
+            _column("basis", "text",
+                    "What the figures rest on, such as road network or straight line; a journey "
+                    "by straight line counts as estimated on the report.", "road network",
+                    blank="supplied"),
         ),
         ("area", "destination"), False, "geodata",
     ),

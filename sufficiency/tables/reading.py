@@ -63,14 +63,14 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
 
 
 @cache
-def _empty(name: str) -> pd.DataFrame:
-    columns = {column.name: pd.Series([], dtype="str") for column in MANIFEST[name].columns}
-    return _convert(MANIFEST[name], _with_rows(pd.DataFrame(columns)), name, Problems())
+def _empty(table: Table) -> pd.DataFrame:
+    columns = {column.name: pd.Series([], dtype="str") for column in table.columns}
+    return _convert(table, _with_rows(pd.DataFrame(columns)), table.name, Problems())
 
 
 def empty_table(name: str) -> pd.DataFrame:
     """Return the table with its columns, rightly typed, and no row."""
-    return _empty(name).copy()
+    return _empty(MANIFEST[name]).copy()
 
 
 @dataclass
@@ -99,6 +99,7 @@ class Tables:
     rates: pd.DataFrame = field(default_factory=partial(empty_table, "rates"))
     budgets: pd.DataFrame = field(default_factory=partial(empty_table, "budgets"))
     allocations: pd.DataFrame = field(default_factory=partial(empty_table, "allocations"))
+    recorded: pd.DataFrame = field(default_factory=partial(empty_table, "recorded"))
     travel: pd.DataFrame = field(default_factory=partial(empty_table, "travel"))
     boundary: BaseGeometry | None = None
     sources: dict[str, str] = field(default_factory=dict)
@@ -140,7 +141,7 @@ class Tables:
         if boundary is not None:
             source = "boundary (DataFrame)"
             shapes = _on_grid(boundary) if hasattr(boundary, "to_crs") else [boundary]
-            tables.boundary = _as_boundary(shapes, source, collected)
+            tables.boundary = as_boundary(shapes, source, collected)
             if tables.boundary is not None:
                 tables.sources["boundary"] = source
                 tables.hashes["boundary"] = hashlib.sha256(tables.boundary.wkb).hexdigest()
@@ -166,12 +167,19 @@ def read_tables(paths: Mapping[str, Path], problems: Problems) -> Tables:
     return tables
 
 
-def read_table(table: str, path: Path, problems: Problems) -> pd.DataFrame:
-    """Read one table from CSV, Parquet or GeoPackage; without rows where it cannot be read."""
-    raw = _load(table, path, problems)
+def read_table(table: str | Table, path: Path, problems: Problems) -> pd.DataFrame:
+    """Read one table from CSV, Parquet or GeoPackage; without rows where it cannot be read.
+
+    Args:
+        table: its name in the manifest, or the declaration of a table that is not in it.
+        path: the file.
+        problems: takes what is wrong with it.
+    """
+    declared = MANIFEST[table] if isinstance(table, str) else table
+    raw = _load(declared.name, path, problems)
     if raw is None:
-        return empty_table(table)
-    return _convert(MANIFEST[table], raw, path.name, problems)
+        return _empty(declared).copy()
+    return _convert(declared, raw, path.name, problems)
 
 
 def read_boundary(path: Path, problems: Problems) -> BaseGeometry | None:
@@ -186,8 +194,8 @@ def read_boundary(path: Path, problems: Problems) -> BaseGeometry | None:
         unread = cells[[shape is None for shape in shapes]]
         say = ("is no well-known text.", "export the polygon again as WKT in EPSG:27700.")
         report_rows(problems.error, unread, "wkt", path.name, say)
-        return None if len(unread) else _as_boundary(shapes, path.name, problems)
-    if _unusable(path, problems):
+        return None if len(unread) else as_boundary(shapes, path.name, problems)
+    if unusable(path, problems):
         return None
     try:
         layer = _layer(path, "boundary", problems)
@@ -197,7 +205,7 @@ def read_boundary(path: Path, problems: Problems) -> BaseGeometry | None:
     except Exception as error:  # the drivers below raise many kinds; each means an unreadable file
         _unreadable(path, problems, error)
         return None
-    return _as_boundary(shapes, path.name, problems)
+    return as_boundary(shapes, path.name, problems)
 
 
 def report_rows(
@@ -322,7 +330,7 @@ def _unreadable(path: Path, problems: Problems, error: object) -> None:
     problems.error("cannot be read.", remedy, file=path.name, value=reason)
 
 
-def _unusable(path: Path, problems: Problems) -> bool:
+def unusable(path: Path, problems: Problems) -> bool:
     """Note why a path gives no table at all: missing, a folder, empty, a spreadsheet, a page."""
     say: Saying | None = None
     try:
@@ -352,9 +360,18 @@ def _unusable(path: Path, problems: Problems) -> bool:
     return say is not None
 
 
+def read_cells(path: Path, problems: Problems) -> pd.DataFrame | None:
+    """Read a file that is no table of the manifest: its cells as they stand, and ``_row``.
+
+    Returns None once a problem has been noted. CSV gives text; Parquet and GeoPackage give
+    values as stored.
+    """
+    return _load("", path, problems)
+
+
 def _load(table: str, path: Path, problems: Problems) -> pd.DataFrame | None:
     """Return the raw cells with ``_row``, or None once a problem has been noted."""
-    if _unusable(path, problems):
+    if unusable(path, problems):
         return None
     suffix = path.suffix.lower()
     try:
@@ -689,6 +706,7 @@ def _explain(column: Column, text: str) -> Saying:
         words = _WORDS["kind" if kind == "kind" else "need"]
         bad = [p for p in (_parts(column, text) or [text]) if p.casefold() not in words]
         word = bad[0] if bad else text
+        word = word if len(word) <= 60 else f"{word[:60]}…"
         return f"{word!r} is no known {kind.rstrip('s')}{near(word, words.values()) or '.'}", form
     nouns = {"academic year": "an academic year", "financial year": "a financial year",
              "tier": "a tier", "tiers": "a list of tiers", "shares": "a list of shares",
@@ -709,7 +727,8 @@ def _on_grid(layer: Any) -> list[BaseGeometry]:
     return list(layer.geometry if layer.crs is None else layer.geometry.to_crs(NATIONAL_GRID))
 
 
-def _as_boundary(shapes: Any, file: str, problems: Problems) -> BaseGeometry | None:
+def as_boundary(shapes: Any, file: str, problems: Problems) -> BaseGeometry | None:
+    """Join shapes in EPSG:27700 into one valid polygon; None once the reason has been noted."""
     try:
         with np.errstate(all="ignore"):
             mended = shapely.make_valid(np.array(shapes, dtype=object))

@@ -76,7 +76,9 @@ RULES: dict[str, Any] = {
     },
     "near_home_travel": {MAIN: {"minutes": 10, "km": 2.5}, "default": {"minutes": 15, "km": 5}},
     "travel_estimate": {
-        "fixed_minutes": 10,
+        "fixed_minutes": 9,
+        "slow_km": 1.0,
+        "minutes_per_slow_km": 2.0,
         "minutes_per_straight_km": 1.0,
         "road_km_per_straight_km": 1.2,
     },
@@ -835,12 +837,23 @@ def test_rules_by_kind_have_a_default() -> None:
             STATE: {"default": 0.0},
         },
         "transport_eligible_share": {BASE: 0.5, MAIN: 0.0, "default": 1.0},
+        "per_child_charge": {MAIN: {"primary": 100, "secondary": 900}, "default": 0},
         "top_up": {MAIN: 5000, BASE: 8000, "default": 12000},
         "cost_factor_by_need": {"SEMH": 1.1, "default": 1.0},
         "cost_factor_by_tier": {"4": 1.5, "default": 1.0},
         "building_life_years": {STATE: 60, "default": 30},
         "price_of_new_place": {BASE: 100, STATE: 100, "default": 0},
     }
+    assert [str(difference) for difference in audit(inputs, plan).differences] == []
+
+
+def test_a_charge_by_phase_is_charged_in_that_phase_only() -> None:
+    """The children of M are in primary schools: their hundred pounds a year is found missing."""
+    inputs, plan = tiny_inputs(), tiny_plan()
+    inputs.rules["per_child_charge"] = {MAIN: {"post-16": 100}}
+    found = audit(inputs, plan).differences
+    assert any("per_child_charge" in str(difference) for difference in found)
+    inputs.rules["per_child_charge"] = {MAIN: {"post-16": 900, "default": 100}}
     assert [str(difference) for difference in audit(inputs, plan).differences] == []
 
 

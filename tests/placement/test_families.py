@@ -256,6 +256,22 @@ def test_preference_floor() -> None:
     assert placed(solved(loaded), 2026) == pytest.approx({"J": 2, "P": 6})
 
 
+def test_preference_floor_asks_for_no_provision_that_a_scheme_would_create() -> None:
+    """A quarter would prefer an independent school, but only scheme J could make one: nobody is
+    bound to build it, nor is anyone unmet for want of it."""
+    loaded = world(
+        model=preferring_independent(0.25, 1.0, scheme_kinds=("independent_special",)),
+        provisions=[provision("P", top_up_pounds=0)],
+        schemes=[scheme("J", kind="independent_special", capital_pounds=1000)],
+        commissioned=places(("P", 100)),
+        projected=forecast(*joining("A", 2026, 8)),
+    )
+    assert rows(loaded, "preference_floor") == []
+    plan = solved(loaded)
+    assert placed(plan, 2026) == pytest.approx({"P": 8})
+    assert opened(plan) == {}
+
+
 def test_preference_counts_nobody_who_stays_on() -> None:
     """Of six in Year 7 four stay on at all-through P. A quarter of the other two prefers J."""
     loaded = world(
@@ -895,6 +911,33 @@ def test_unmet_value_lasts_the_phase_with_who_is_still_there() -> None:
     q = loaded.question()
     assert q.cohorts["origin"].tolist() == ["joining", "transfer"]
     assert unmet_value(q) == pytest.approx([2e6 * (11 / 12 + 11 / 15 * 0.5), 2e6 * 44 / 75])
+
+
+def test_a_charge_by_phase_is_paid_from_that_phase_on() -> None:
+    """M takes Year 11 for nothing and Year 12 for 60 pounds a child, as much as college C; its
+    top-up is a pound dearer, so the four who leave Year 11 choose C."""
+    loaded = world(
+        model=bare_model(
+            per_child_charge={
+                "mainstream": {"post-16": 60.0},
+                "further_education": {"default": 60.0},
+            }
+        ),
+        years=2,
+        provisions=[
+            provision("M", "mainstream", highest_year_group=13, top_up_pounds=2),
+            provision("C", "further_education", lowest_year_group=12, top_up_pounds=1),
+        ],
+        commissioned=places(("C", 100)),
+        projected=forecast(*joining("A", 2026, 4, years=2, group=11)),
+    )
+    q = loaded.question()
+    entry_group = q.cohorts["entry_year_group"].to_numpy()[q.arcs["cohort"]]
+    priced = zip(entry_group, q.arcs["provision"], q.arcs["per_child"], strict=True)
+    assert sorted(priced) == [(11, 0, 0.0), (12, 0, 60.0), (12, 1, 60.0)]
+    plan = solved(loaded)
+    assert placed(plan, 2027) == pytest.approx({"C": 4})
+    assert objective(plan) == pytest.approx(4 * (2 + 61))
 
 
 def test_arc_value_is_the_cost_of_the_whole_stay() -> None:

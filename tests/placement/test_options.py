@@ -25,6 +25,8 @@ from tests.tiny import (
     placed,
     places,
     provision,
+    row,
+    rows,
     scheme,
     solved,
     travel,
@@ -382,6 +384,32 @@ def test_a_settled_child_outside_the_age_range_stays_to_the_transition() -> None
     )
     plan = solved(loaded)
     assert [placed(plan, y) for y in (2025, 2026, 2027)] == [{"I": 1}, {"I": 1}, {"P": 1}]
+
+
+def test_a_child_below_the_age_range_stays_on_when_it_is_reached() -> None:
+    """Two of Year 11 are in college C, which takes Year 12 on: C keeps them, so they are not among
+    the free young people of whom a quarter is educated elsewhere. Of the eight free ones two are,
+    though it is dear."""
+    rule = Preference(("educated_elsewhere",), (3,), ("post-16",), 0.25, 0.25)
+    loaded = world(
+        model=bare_model(preference=(rule,), stay_on_share={"specialist_post_16": 1.0}),
+        provisions=[
+            provision("P", highest_year_group=11),
+            provision("C", "specialist_post_16", lowest_year_group=12, highest_year_group=20),
+            provision("E", "educated_elsewhere", highest_year_group=20, top_up_pounds=100),
+        ],
+        commissioned=places(("P", 100), ("C", 100)),
+        today=children(("A", "ASD", 3, 11, "C", 2), ("A", "ASD", 3, 11, "P", 8)),
+        projected=forecast((2026, "A", "ASD", 3, 12, 10, 0)),
+    )
+    assert rows(loaded, "stay_on_in_all_through") == [
+        row(
+            {"placed[A y12 2026 > C staying]": 1, "placed[A y11 2025 > C settled]": -1},
+            least=0,
+            most=0,
+        )
+    ]
+    assert placed(solved(loaded), 2026) == pytest.approx({"C": 8, "E": 2})
 
 
 def test_a_child_beyond_the_travel_limit_keeps_the_nearest_place() -> None:

@@ -11,8 +11,7 @@ schools with their rolls. Everything below is an estimate, by these rules:
   people of the age band (nothing about homes is published). Tiers: ``TIERS_OF_PLACEMENT`` by kind
   and need; the planning model's tier shares where the kind does not tell how much support a child
   needs. Year group = age - 4. Unknown need is OTH; an unknown placement is educated_elsewhere.
-* Rates: those of the model, but plans cease from 15 on as they did in England from January 2024 to
-  January 2025 (``_rates``).
+* Rates: those of the model.
 * Localities: k-means of the MSOAs' child-weighted centres, named by compass from the middle.
 * Schools. Those in the authority, and of each kind the ``NEAREST`` outside it within 40 km, by the
   distance to the boundary (all 297 special schools within 40 km of Bury would add only journeys
@@ -26,8 +25,7 @@ schools with their rolls. Everything below is an estimate, by these rules:
 * Places. State special in the authority: the larger of capacity and roll, the rest of the roll
   being other authorities' children. A school without a roll in May 2025 opens in 2025/26 and
   fills in four years. Other kinds have no published places: children today and a share of the
-  roll (``ROOM_TO_GROW``). Mainstream, colleges and being educated elsewhere: near home, no limit,
-  but sixth forms hold at most twice the children of today.
+  roll (``ROOM_TO_GROW``). Mainstream, colleges and being educated elsewhere: near home, no limit.
   Bases: no list of them is published, so one for each locality and phase with the places of its
   children today, which add up to the published count in units and resourced provision.
 * Schemes: a new special school in each of the largest localities, a new primary base in every
@@ -35,7 +33,7 @@ schools with their rolls. Everything below is an estimate, by these rules:
   middle of the locality; expansions of the largest state special schools. Capital:
   ``POUNDS_PER_PLACE`` and ``CAPITAL_PER_PLAN`` a year, judgement between published costs of
   36,000 to 203,000 pounds a place.
-* Travel: the model's straight-line estimate in Devon, whose line it is; a slower one in the cities.
+* Travel: the model's straight-line estimate in Devon, whose curve it is; a slower one in cities.
 """
 
 from __future__ import annotations
@@ -56,12 +54,12 @@ from sufficiency.pipeline import Loaded, load_scenario, optimise, write_results
 from sufficiency.plan import Plan
 from sufficiency.problems import Problems
 from sufficiency.rules import PlanningModel, Scenario, load_model
+from sufficiency.tables.manifest import NOT_RECORDED
 from sufficiency.tables.reading import read_boundary
 from sufficiency.vocabulary import KINDS, NEEDS, TIERS, academic_year_label
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY.parent / "shared" / "data" / "authorities"
-ENGLAND = REPOSITORY.parent / "shared" / "data" / "sen2_2025"
 
 TITLES = {"bury": "Bury", "devon": "Devon", "manchester": "Manchester"}
 LOCALITIES = {"bury": 5, "devon": 8, "manchester": 6}
@@ -79,6 +77,8 @@ NEAREST = {
 WRONG_NEED_KM, WRONG_AGE_KM, OUTSIDE_KM = 30.0, 200.0, 100.0
 CITY_TRAVEL = {
     "fixed_minutes": 6.0,
+    "slow_km": 0.0,
+    "minutes_per_slow_km": 2.4,
     "minutes_per_straight_km": 2.4,
     "road_km_per_straight_km": 1.3,
 }
@@ -114,10 +114,6 @@ ROOM_TO_GROW = {
 POST_16_ROOM = 5
 """The same at each specialist college, whose rolls are not published, in children."""
 
-SIXTH_FORM_GROWTH = 2.0
-"""Most children in mainstream sixth forms, over today's: without it the plan would send there all
-whom colleges teach, for the price alone."""
-
 POUNDS_PER_PLACE = {"new": 100_000, "expansion": 60_000, "base": 35_000}
 CAPITAL_PER_PLAN = 1_000
 
@@ -138,8 +134,8 @@ class DataMissing(Exception):
 
 def available(slug: str) -> str:
     """Why the authority cannot be built here; empty when it can."""
-    missing = [str(folder) for folder in (DATA / slug, ENGLAND) if not folder.is_dir()]
-    return f"the published data are not here: {', '.join(missing)}" if missing else ""
+    folder = DATA / slug
+    return "" if folder.is_dir() else f"the published data are not here: {folder}"
 
 
 def kind_of_placement(placement: str) -> str:
@@ -165,6 +161,35 @@ def published_mix(slug: str) -> pd.Series[float]:
     """Published children by kind, January 2025; state special is that of every authority."""
     counts = _published(slug)
     return counts.groupby(counts["placement"].map(kind_of_placement))["count"].sum()
+
+
+def recorded(slug: str, model: PlanningModel) -> pd.DataFrame:
+    """The table ``recorded``: published children by kind, need and phase, as they are published.
+
+    State special schools of every authority are one published count, and children whose placement
+    is not known are a count of their own. No spend by kind is published.
+    """
+    counts = _published(slug)
+    unknown = counts["placement"] == "placement_unknown"
+    kind = counts["placement"].map(kind_of_placement).mask(unknown, NOT_RECORDED)
+    phase = (counts["age"] - 4).map(model.phase_name)
+    needs = pd.read_csv(DATA / slug / "ehcp.csv")
+    needs = needs[(needs["table"] == "caseload_by_need") & (needs["year"] == 2025)]
+    needs = needs[needs["primary_need"].str.upper().isin(list(NEEDS))]
+    by_kind, by_phase = (counts.groupby(key)["count"].sum() for key in (kind, phase))
+    rows = [("", "", "", counts["count"].sum(), "number of plans")]
+    rows += [
+        (k.replace("state_special", "state_special|out_of_area_state_special"), "", "", n,
+         "age by placement")
+        for k, n in by_kind.items()
+    ]  # fmt: skip
+    rows += [
+        ("", need.upper(), "", n, "primary need")
+        for need, n in zip(needs["primary_need"], needs["count"], strict=True)
+    ]
+    rows += [("", "", name, n, "age") for name, n in by_phase.items()]
+    frame = pd.DataFrame(rows, columns=["kinds", "needs", "phase", "children", "source"])
+    return frame.assign(source="DfE, Education, health and care plans 2025: " + frame["source"])
 
 
 def planning_model(slug: str) -> PlanningModel:
@@ -248,7 +273,7 @@ def build_tables(slug: str, model: PlanningModel) -> tuple[dict[str, pd.DataFram
         "candidate_sites": sites,
         "schemes": schemes,
         "children_today": today,
-        "rates": _rates(),
+        "recorded": recorded(slug, model),
         "budgets": pd.DataFrame(
             {
                 "financial_year": range(BASE_YEAR + 1, BASE_YEAR + 1 + YEARS),
@@ -399,36 +424,6 @@ def _tier_shares(kind: str, need: str, model: PlanningModel) -> tuple[float, ...
     if kind.endswith("special") and need in _INTENSIVE:
         return TIERS_INTENSIVE
     return TIERS_OF_PLACEMENT.get(kind) or tuple(model.tier_shares[need])
-
-
-def _rates() -> pd.DataFrame:
-    """Share of plans that cease from one January to the next, England 2024 to 2025, ages 15 to 23.
-
-    One less the plans a year older in January 2025, those new in 2024 left out, over the plans of
-    January 2024. Published ceased plans count the age on the day, half a year above that of
-    31 August, and so come out too low just where plans end.
-    """
-
-    def by_age(file: str, topic: str, column: str, period: int) -> pd.Series[float]:
-        rows = pd.read_csv(ENGLAND / file, low_memory=False)
-        rows = rows[(rows["breakdown_topic"] == topic) & (rows["time_period"] == period)]
-        rows = rows[rows["breakdown"].str.fullmatch(r"age \d+")]
-        return rows.set_index(_age(rows["breakdown"]))[column].astype(float)
-
-    stock = "Child or young persons age"
-    before = by_age("england_caseload.csv", stock, "ehcplans", 202324)
-    after = by_age("england_caseload.csv", stock, "ehcplans", 202425)
-    new = by_age("england_newplans.csv", "Age when plan started", "new_ehc_plans", 2024)
-    ages = range(15, 24)
-    return pd.DataFrame(
-        {
-            "year_group": [age - 4 for age in ages],
-            "new_plans_per_1000": np.nan,
-            "ceasing_share": [
-                max(0.0, 1 - (after[a + 1] - new.get(a + 1, 0.0)) / before[a]) for a in ages
-            ],
-        }
-    )
 
 
 # ------------------------------------------------------------------ schools
@@ -684,7 +679,6 @@ def _places(providers: pd.DataFrame, held: pd.Series[float], bases: pd.DataFrame
             room = np.ceil(ROOM_TO_GROW[row.kind] * max(capacity, row.roll))
             rows.append((row.provision, BASE_YEAR, own + room, 0.0))
     rows += [(name, BASE_YEAR, float(held[name]), 0.0) for name in bases["provision"]]
-    rows.append(("sixth-form", BASE_YEAR, SIXTH_FORM_GROWTH * float(held["sixth-form"]), 0.0))
     return pd.DataFrame(
         rows, columns=["provision", "academic_year", "places", "other_authority_children"]
     )

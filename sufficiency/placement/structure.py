@@ -1,0 +1,106 @@
+"""What a search may know of the model's standard form: hints by the names of variables and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
+
+from sufficiency.placement.model import SCHEME_RULES
+from sufficiency.placement.question import Question
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+ZONES = 3
+"""Zones of a coarse model: in each, children of a tier who enter together are one cohort."""
+
+SHARES = ("preference_floor", "preference_ceiling", "stay_in_sector")
+"""Rules that bind shares of many cohorts."""
+
+
+def hints(
+    q: Question, columns: Sequence[tuple[str, Any]], rows: Sequence[tuple[str, Any]]
+) -> dict[str, Any]:
+    """Arrays that ``solving.Structure`` asks for, by its own names.
+
+    Args:
+        q: the question.
+        columns, rows: (name, index) of every column and row of the standard form.
+    """
+    name = np.array([n for n, _ in columns])
+    rule = np.array([n for n, _ in rows])
+    placed = np.flatnonzero(name == "placed")
+    arc = np.array([columns[i][1] for i in placed], dtype=np.int64)
+    unmet = np.flatnonzero(name == "unmet")
+    looking = np.array([columns[i][1] for i in unmet], dtype=np.int64)
+
+    row_of_cohort = np.full(len(q.cohorts), -1, dtype=np.int64)
+    chosen = np.flatnonzero(rule == "every_child_placed")
+    row_of_cohort[[rows[i][1] for i in chosen]] = chosen
+    cohort = q.arcs["cohort"].to_numpy(np.int64)
+    choice = np.full(len(columns), -1, dtype=np.int64)
+    choice[placed] = np.where(q.arcs["staying"].to_numpy(bool), -1, row_of_cohort[cohort])[arc]
+    choice[unmet] = row_of_cohort[looking]
+    entry = q.cohorts["entry"].to_numpy(np.int64)
+    stage = np.full(len(columns), -1, dtype=np.int64)
+    stage[placed] = entry[cohort[arc]]
+    stage[unmet] = entry[looking]
+
+    like = _alike_cohorts(q)
+    like_arc = _codes(
+        like[cohort], *(q.arcs[c].to_numpy(np.int64) for c in (
+            "provision", "end", "settled", "staying", "only_staying"))
+    )  # fmt: skip
+    alike_columns = np.arange(len(columns), dtype=np.int64)
+    alike_columns[placed] = len(columns) + like_arc[arc]
+    alike_columns[unmet] = len(columns) + len(q.arcs) + like[looking]
+    alike_rows = np.arange(len(rows), dtype=np.int64)
+    of_arcs = {
+        "settled_children_stay": np.arange(len(q.arcs)),
+        "opens_before_use": np.arange(len(q.arcs)),
+        "stay_on_in_all_through": q.stay_on["arc"].to_numpy(np.int64),
+        "only_those_already_there": q.only["arc"].to_numpy(np.int64),
+    }
+    for number, (family, arcs) in enumerate(of_arcs.items()):
+        at = np.flatnonzero(rule == family)
+        index = np.array([rows[i][1] for i in at], dtype=np.int64)
+        alike_rows[at] = len(rows) + number * len(q.arcs) + like_arc[arcs[index]]
+    index = np.array([rows[i][1] for i in chosen], dtype=np.int64)
+    alike_rows[chosen] = len(rows) + len(of_arcs) * len(q.arcs) + like[index]
+    return {
+        "switch": name == "open",
+        "switch_rows": np.isin(rule, SCHEME_RULES),
+        "defining": rule == "stay_on_in_all_through",
+        "link": rule == "opens_before_use",
+        "shares": np.isin(rule, SHARES),
+        "reserve": name == "unmet",
+        "choice": choice,
+        "stage": stage,
+        "alike_columns": alike_columns,
+        "alike_rows": alike_rows,
+    }
+
+
+def _alike_cohorts(q: Question) -> Ints:
+    """Group numbers of cohorts: zone (areas with like journeys), tier, entry, year group."""
+    minutes = q.journeys.minutes
+    zones = min(ZONES, len(minutes))
+    _, zone = kmeans2(minutes, zones, minit="++", rng=np.random.default_rng(1))
+    zone_of = pd.Series(zone, index=list(q.areas)).reindex(q.cohorts["area"]).to_numpy(np.int64)
+    settled = (q.cohorts["origin"] == "settled").to_numpy()
+    return _codes(
+        zone_of,
+        q.cohorts["tier"].to_numpy(np.int64),
+        q.cohorts["entry"].to_numpy(np.int64),
+        np.where(settled, -99, q.cohorts["entry_year_group"].to_numpy(np.int64)),
+    )
+
+
+def _codes(*keys: NDArray[Any]) -> Ints:
+    frame = pd.DataFrame({str(i): key for i, key in enumerate(keys)})
+    return frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy(np.int64)
