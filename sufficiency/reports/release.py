@@ -141,8 +141,9 @@ def publish(run_folder: Path, out: Path, threshold: int = THRESHOLD) -> Release:
         InputError: when the folder is no run, or ``out`` cannot be written.
         NotReleasableError: when the run did not pass its audit, or a count could be recovered.
     """
-    _refuse_unsafe(Path(out))
-    return write_release(Run.read(Path(run_folder)), Path(out), threshold)
+    out = Path(out).absolute()
+    _refuse_unsafe(out)
+    return write_release(Run.read(Path(run_folder)), out, threshold)
 
 
 def write_release(run: Run, out: Path, threshold: int = THRESHOLD) -> Release:

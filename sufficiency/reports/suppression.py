@@ -419,7 +419,6 @@ def _hold_back(block: _Block, threshold: int) -> list[str]:
     order = np.flatnonzero(block.small)
     # The dearest first: what they need is then there for the others.
     order = order[np.lexsort((order, block.values[order], -block.weights[order]))]
-    reasons = []
     for row in order.tolist():
         least, most = int(block.lowest[row]), int(block.highest[row])
         value = int(block.values[row])
@@ -430,10 +429,34 @@ def _hold_back(block: _Block, threshold: int) -> list[str]:
                     break
                 if system.move(row, goal):
                     break
-        reached = [float(r[row]) for r in block.reached]
-        if max(reached) - min(reached) < min(WIDTH, most - least):
-            reasons.append(f"{block.label}: {_name_of(block, row)}")
-    return reasons
+    # What hides a small number must itself be off by a child or more. Moving it may withhold more.
+    tried: set[int] = set()
+    while todo := sorted(set(np.flatnonzero(~_hidden(block)).tolist()) - tried):
+        for row in todo:
+            tried.add(row)
+            value = int(block.values[row])
+            if block.withheld[row] and not system.move(row, value + 1) and value > threshold:
+                system.move(row, value - 1)
+    bare = np.flatnonzero(~_hidden(block)).tolist()
+    return [f"{block.label}: {_name_of(block, row)}" for row in bare]
+
+
+def _hidden(block: _Block, table: Floats | None = None) -> NDArray[np.bool_]:
+    """Which cells are shown, or held back in such a way that nobody can work them out.
+
+    A small cell must be open over three whole numbers, or all that its label and places allow; a
+    withheld one by one child.
+    """
+    if table is None:
+        table = np.array(block.reached)
+    least, most = table.min(axis=0), table.max(axis=0)
+    numbers = np.floor(most + 1e-9) - np.ceil(least - 1e-9)
+    need = np.minimum(WIDTH, block.highest - block.lowest)
+    off = np.maximum(most - block.values, block.values - least)
+    hidden: NDArray[np.bool_] = (~block.small | (numbers >= need)) & (
+        ~block.withheld | (off >= 1 - 1e-9)
+    )
+    return hidden
 
 
 def _name_of(block: _Block, row: int) -> str:
@@ -517,12 +540,12 @@ def _publish_again(block: _Block) -> None:
         table = np.array(block.reached)
         stays = table[:, row] == block.values[row]
         left = table[stays]
-        others = block.withheld.copy()
-        others[row] = False
         same_range = (left.max(axis=0) == table.max(axis=0)) & (
             left.min(axis=0) == table.min(axis=0)
         )
-        if same_range[block.small].all() and (left != block.values).any(axis=0)[others].all():
+        open_still = _hidden(block, left)
+        open_still[row] = True
+        if same_range[block.small].all() and open_still.all():
             block.withheld[row] = False
             block.alternatives = [
                 a for a, s in zip(block.alternatives, stays[1:], strict=True) if s
@@ -552,9 +575,7 @@ def _check_proof(block: _Block, threshold: int) -> None:
         if not agrees:
             raise NotReleasableError("An alternative contradicts the release.", [str(block.label)])
         table.append(cells / unit)
-    least, most = np.min(table, axis=0), np.max(table, axis=0)
-    need = np.where(block.small, np.minimum(WIDTH, block.highest - block.lowest), 0)
-    bare = np.flatnonzero((most - least < need) | (block.withheld & (most == least)))
+    bare = np.flatnonzero(~_hidden(block, np.array(table)))
     if len(bare):
         raise NotReleasableError(
             "A count held back could be recovered.",

@@ -146,11 +146,17 @@ def stranger_atoms(run: Run) -> pd.DataFrame:
 
 @dataclass
 class System:
-    """One year as an attacker sees it: rows of ones over the atoms that occur, and what is said."""
+    """One year as an attacker sees it: rows of ones over the atoms that occur, and what is said.
+
+    ``least`` and ``most`` are what the words of a hidden count allow, the places of a school
+    counted in.
+    """
 
     rows: np.ndarray
     words: list[str]
     truth: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
 
     @property
     def hidden(self) -> np.ndarray:
@@ -161,20 +167,43 @@ class System:
         return np.array([w == SMALL for w in self.words])
 
 
+WIDER = {"provision": ("kind", "group"), "kind": ("group",), "need": ("designation",),
+         "stands": ("needing",)}  # fmt: skip
+
+
 def systems(folder: Path, run: Run) -> Iterator[System]:
     found, people = claims(folder), stranger_atoms(run)
+    header, *rows_of_places = csv_rows(folder, "places")
     for year in run.years:
         part = people[people["academic_year"] == year]
         columns = {c: part[c].to_numpy() for c in part.columns}
-        rows, words = [], []
-        for claim in sorted({c for c in found if c.year == year}, key=str):
+        at = next(i for i, h in enumerate(header) if h.startswith(str(year)))
+        places = {r[0]: float(r[at]) for r in rows_of_places if r[at] != "no limit"}
+        said = sorted({c for c in found if c.year == year}, key=str)
+        rows, everything = [], []
+        for claim in said:
             inside = np.ones(len(part), dtype=bool)
             for attribute, value in claim.where:
                 inside &= columns[attribute] == value
             rows.append(inside.astype(float))
-            words.append(claim.words)
+            where = set(claim.where)
+            for attribute, _ in claim.where:
+                if inside.any():
+                    where |= {(w, columns[w][inside][0]) for w in WIDER.get(attribute, ())}
+            everything.append(frozenset(where))
+        words = [c.words for c in said]
+        small = {w for w, text in zip(everything, words, strict=True) if text == SMALL}
+        least, most = [], []
+        for claim, where in zip(said, everything, strict=True):
+            # Inside a small total the words may stand for none.
+            in_small = any(other < where for other in small)
+            least.append(6.0 if claim.words == WITHHELD else 0.0 if in_small else 1.0)
+            most.append(np.inf if claim.words == WITHHELD else 5.0)
+            if len(claim.where) == 1 and claim.where[0][0] == "provision":
+                most[-1] = min(most[-1], places.get(claim.where[0][1], np.inf) + 4)
         matrix = np.array(rows)
-        yield System(matrix, words, np.rint(matrix @ part["children"].to_numpy(float)))
+        truth = np.rint(matrix @ part["children"].to_numpy(float))
+        yield System(matrix, words, truth, np.array(least), np.maximum(most, truth))
 
 
 def pinned(system: System, known: np.ndarray) -> np.ndarray:
@@ -202,10 +231,10 @@ def pinned(system: System, known: np.ndarray) -> np.ndarray:
 
 def interval(system: System, row: int, whole: bool = False) -> tuple[float, float]:
     """Least and greatest value of a hidden cell that agree with everything that is said."""
-    lower, upper = system.truth.copy(), system.truth.copy()
-    lower[system.small], upper[system.small] = 0.0, 5.0
-    withheld = system.hidden & ~system.small
-    lower[withheld], upper[withheld] = 6.0, np.inf
+    # A count that has no children is 0 for whoever knows what cannot be.
+    open_ = system.hidden & (system.truth > 0)
+    lower = np.where(open_, system.least, system.truth)
+    upper = np.where(open_, system.most, system.truth)
     ends = []
     for sign in (1.0, -1.0):
         found = milp(
@@ -248,7 +277,9 @@ def test_no_small_number_is_recovered_from_a_hundred_random_plans(tmp_path: Path
             held = np.flatnonzero(system.hidden & (system.truth > 0))
             for row in chance.permutation(held)[:4].tolist():
                 least, most = interval(system, row)
-                assert most - least > 0.99, (seed, row, least, most)
+                room = system.most[row] - system.least[row]
+                enough = min(2.0, room) if system.small[row] else 1.0
+                assert most - least >= enough - 1e-6, (seed, row, least, most)
                 tried += 1
         broken_without += weak > 0
     assert attacked >= 0.95 * PLANS
@@ -268,7 +299,7 @@ def test_who_insists_on_whole_children_learns_no_more(tmp_path: Path) -> None:
                 least, most = interval(system, row)
                 whole = interval(system, row, whole=True)
                 assert whole[1] - whole[0] >= min(2.0, np.floor(most) - np.ceil(least))
-                assert whole[1] - whole[0] >= 1
+                assert whole[1] - whole[0] >= min(2.0, system.most[row] - system.least[row])
 
 
 # ------------------------------------------------------------------ one release, all files
