@@ -156,7 +156,7 @@ def _free_children(m: Model, g: int) -> tuple[Any, float]:
 
 
 def preference_floor_index(q: Question) -> list[int]:
-    """Groups (rule, tier, phase entered, year) with a floor and an admissible place."""
+    """Groups (rule, tier, phase entered, year) with a floor and an admissible standing place."""
     return [int(g) for g in np.flatnonzero((q.preference_keys["side"] == "floor").to_numpy())]
 
 
