@@ -6,7 +6,6 @@ import json
 import platform
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +28,7 @@ from sufficiency.placement.answer import read_answer
 from sufficiency.placement.describe import contradiction_in_words
 from sufficiency.placement.model import FIRM_RULES, SCHEME_RULES, build
 from sufficiency.placement.question import Question, Settings, prepare, with_new_provisions
+from sufficiency.placement.structure import hints
 from sufficiency.plan import Plan, build_plan, write_run
 from sufficiency.problems import NoPlanError, Problem, Problems, near
 from sufficiency.rules import PlanningModel, Scenario, WhatIf, load_model, load_scenario_file
@@ -36,11 +36,11 @@ from sufficiency.shipped import model_path, scenario_path
 from sufficiency.solving import (
     Outcome,
     Progress,
+    SchemeSearch,
     SolveOptions,
     StandardForm,
+    Structure,
     contradictions,
-    search,
-    solve,
     solver_version,
 )
 from sufficiency.tables import MANIFEST, Tables, check_tables, read_tables, write_table
@@ -528,23 +528,19 @@ def optimise(
             "No plan can obey all rules at once.", contradiction_in_words(question, broken)
         )
     tell("Searching for the best schemes")
-    needed = _needed_columns(question, form)
-    with ThreadPoolExecutor(1) as beside:
-        # Building nothing is solved on the other core while the search runs.
-        nothing = beside.submit(
-            _with_schemes_at, form, _committed(question), replace(options, threads=1)
-        )
-        best = search(form, options, partial(tell, "Searching for the best schemes"), needed)
-        tell("Placing children without new schemes")
-        without = _wait_for(nothing)
+    structure = Structure(**hints(question, form.columns, form.rows))
+    search = SchemeSearch(form, structure, options)
+    best = search.run(partial(tell, "Searching for the best schemes"))
+    tell("Placing children without new schemes")
+    without = _place(search, form, _committed(question))
     if best.status == "infeasible":
         raise NoPlanError("No plan can obey all rules at once.", ["The solver names no row."])
     if not best.found or (without.objective < best.objective and not whole_children):
         best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
     final = best
-    if not len(best.row_dual) and not whole_children:
+    if not whole_children:
         tell("Placing children for the chosen schemes")
-        final = _with_schemes_at(form, best.values, options)
+        final = _place(search, form, best.values)
     values, dual = final.values, np.zeros(0) if whole_children else final.row_dual
     localities = dict(
         zip(loaded.tables.areas["area"], loaded.tables.areas["locality"], strict=True)
@@ -568,14 +564,6 @@ def optimise(
     return plan
 
 
-def _wait_for(future: Future[Outcome]) -> Outcome:
-    """The result of a thread; a first Ctrl-C does not throw away the plan that is there."""
-    try:
-        return future.result()
-    except KeyboardInterrupt:
-        return future.result()
-
-
 def _committed(q: Question) -> dict[tuple[int, int], float]:
     """Every z of the plan that opens nothing but the committed schemes."""
     committed = q.schemes["committed"].to_numpy(int)
@@ -586,28 +574,17 @@ def _committed(q: Question) -> dict[tuple[int, int], float]:
     }
 
 
-def _needed_columns(q: Question, form: StandardForm) -> np.ndarray[Any, Any]:
-    """Columns without which a smaller model could not place everybody: slacks and staying on."""
-    staying = q.arcs["staying"].to_numpy(bool)
-    return np.array(
-        [name != "placed" or staying[index] for name, index in form.columns], dtype=bool
-    )
-
-
-def _with_schemes_at(
+def _place(
+    search: SchemeSearch,
     form: StandardForm,
     opens: dict[tuple[int, int], float] | np.ndarray[Any, Any],
-    options: SolveOptions,
 ) -> Outcome:
     """Place children exactly for given schemes: every z by its index, or all column values."""
-    is_open = np.array([name == "open" for name, _ in form.columns])
     if isinstance(opens, dict):
-        values = np.array(
+        opens = np.array(
             [opens[index] if name == "open" else 0.0 for name, index in form.columns], dtype=float
         )
-    else:
-        values = np.where(is_open, np.round(opens), 0.0)
-    outcome = solve(form.with_fixed(is_open, values), replace(options, time_limit=None))
+    outcome = search.place(opens)
     if not outcome.found:
         raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
     return outcome

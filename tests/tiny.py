@@ -21,10 +21,11 @@ from sufficiency.pipeline import Loaded, load_scenario, optimise
 from sufficiency.placement.answer import read_answer
 from sufficiency.placement.model import build
 from sufficiency.placement.question import Question
+from sufficiency.placement.structure import hints
 from sufficiency.plan import Plan
 from sufficiency.problems import Problems
 from sufficiency.rules import PlanningModel, Preference, Scenario, load_model
-from sufficiency.solving import SolveOptions, StandardForm, search
+from sufficiency.solving import SchemeSearch, SolveOptions, StandardForm, Structure
 from sufficiency.vocabulary import KINDS, NEEDS, TIERS
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -323,7 +324,8 @@ def optimum(loaded: Loaded) -> tuple[float, dict[str, int]]:
     """Objective and openings of the proven optimum, without writing up or auditing a plan."""
     question = loaded.question()
     form = StandardForm.of(build(question))
-    best = search(form, SolveOptions(gap=0.0, threads=1))
+    structure = Structure(**hints(question, form.columns, form.rows))
+    best = SchemeSearch(form, structure, SolveOptions(gap=0.0, threads=1)).run()
     assert best.found, best.status
     answer = read_answer(question, form.columns, best.values, form.rows, np.zeros(0))
     base = question.settings.base_year

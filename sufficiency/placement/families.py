@@ -156,7 +156,7 @@ def _free_children(m: Model, g: int) -> tuple[Any, float]:
 
 
 def preference_floor_index(q: Question) -> list[int]:
-    """Groups (rule, tier, phase entered, year) with a floor and an admissible place."""
+    """Groups (rule, tier, phase entered, year) with a floor and an admissible standing place."""
     return [int(g) for g in np.flatnonzero((q.preference_keys["side"] == "floor").to_numpy())]
 
 
@@ -291,8 +291,9 @@ def opens_in_time(m: Model, s: int, t: int) -> Any:
 
 
 def opens_before_use_index(q: Question) -> list[int]:
-    """Arcs to provisions that a scheme creates."""
-    return [int(a) for a in np.flatnonzero(q.arcs["scheme"].to_numpy() >= 0)]
+    """Arcs to provisions that a scheme creates; who stays on is there already."""
+    new = (q.arcs["scheme"].to_numpy() >= 0) & ~q.arcs["staying"].to_numpy(bool)
+    return [int(a) for a in np.flatnonzero(new)]
 
 
 def opens_before_use(m: Model, a: int) -> Any:

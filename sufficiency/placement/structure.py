@@ -1,4 +1,4 @@
-"""What a search may know of the model's standard form: hints by the names of variables and rules."""
+"""What a search may know of the standard form: hints by the names of variables and rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 from sufficiency.placement.model import SCHEME_RULES
 from sufficiency.placement.question import Question
@@ -35,13 +34,17 @@ def hints(
     name = np.array([n for n, _ in columns])
     rule = np.array([n for n, _ in rows])
     placed = np.flatnonzero(name == "placed")
-    arc = np.array([columns[i][1] for i in placed], dtype=np.int64)
+    column_index = np.array(
+        [i if n in ("placed", "unmet") else -1 for n, i in columns], dtype=object
+    )
+    arc = column_index[placed].astype(np.int64)
     unmet = np.flatnonzero(name == "unmet")
-    looking = np.array([columns[i][1] for i in unmet], dtype=np.int64)
+    looking = column_index[unmet].astype(np.int64)
 
     row_of_cohort = np.full(len(q.cohorts), -1, dtype=np.int64)
     chosen = np.flatnonzero(rule == "every_child_placed")
-    row_of_cohort[[rows[i][1] for i in chosen]] = chosen
+    row_index = np.array([i if isinstance(i, int) else -1 for _, i in rows], dtype=np.int64)
+    row_of_cohort[row_index[chosen]] = chosen
     cohort = q.arcs["cohort"].to_numpy(np.int64)
     choice = np.full(len(columns), -1, dtype=np.int64)
     choice[placed] = np.where(q.arcs["staying"].to_numpy(bool), -1, row_of_cohort[cohort])[arc]
@@ -68,10 +71,8 @@ def hints(
     }
     for number, (family, arcs) in enumerate(of_arcs.items()):
         at = np.flatnonzero(rule == family)
-        index = np.array([rows[i][1] for i in at], dtype=np.int64)
-        alike_rows[at] = len(rows) + number * len(q.arcs) + like_arc[arcs[index]]
-    index = np.array([rows[i][1] for i in chosen], dtype=np.int64)
-    alike_rows[chosen] = len(rows) + len(of_arcs) * len(q.arcs) + like[index]
+        alike_rows[at] = len(rows) + number * len(q.arcs) + like_arc[arcs[row_index[at]]]
+    alike_rows[chosen] = len(rows) + len(of_arcs) * len(q.arcs) + like[row_index[chosen]]
     return {
         "switch": name == "open",
         "switch_rows": np.isin(rule, SCHEME_RULES),
@@ -89,8 +90,15 @@ def hints(
 def _alike_cohorts(q: Question) -> Ints:
     """Group numbers of cohorts: zone (areas with like journeys), tier, entry, year group."""
     minutes = q.journeys.minutes
-    zones = min(ZONES, len(minutes))
-    _, zone = kmeans2(minutes, zones, minit="++", rng=np.random.default_rng(1))
+    # Seeds far from each other; every area belongs to the nearest.
+    seeds = [0]
+    nearest = np.linalg.norm(minutes - minutes[0], axis=1)
+    zone = np.zeros(len(minutes), dtype=np.int64)
+    while len(seeds) < ZONES and nearest.max() > 0:
+        seeds.append(int(nearest.argmax()))
+        distance = np.linalg.norm(minutes - minutes[seeds[-1]], axis=1)
+        zone = np.where(distance < nearest, len(seeds) - 1, zone)
+        nearest = np.minimum(nearest, distance)
     zone_of = pd.Series(zone, index=list(q.areas)).reindex(q.cohorts["area"]).to_numpy(np.int64)
     settled = (q.cohorts["origin"] == "settled").to_numpy()
     return _codes(
@@ -103,4 +111,5 @@ def _alike_cohorts(q: Question) -> Ints:
 
 def _codes(*keys: NDArray[Any]) -> Ints:
     frame = pd.DataFrame({str(i): key for i, key in enumerate(keys)})
-    return frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy(np.int64)
+    groups = frame.groupby(list(frame.columns), sort=False).ngroup()
+    return np.asarray(groups.to_numpy(np.int64))

@@ -1,12 +1,12 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
+from sufficiency.solving.decomposition import SchemeSearch, Structure
 from sufficiency.solving.highs import (
     Outcome,
     Progress,
     SolveOptions,
     StandardForm,
     contradictions,
-    search,
     solve,
     solver_version,
 )
@@ -14,10 +14,11 @@ from sufficiency.solving.highs import (
 __all__ = [
     "Outcome",
     "Progress",
+    "SchemeSearch",
     "SolveOptions",
     "StandardForm",
+    "Structure",
     "contradictions",
-    "search",
     "solve",
     "solver_version",
 ]

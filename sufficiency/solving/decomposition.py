@@ -68,6 +68,12 @@ class Structure:
 CLOSE = 1e-4
 """Relative distance between the relaxation over few columns and its bound at which it is done."""
 
+FAIR = 0.015
+"""The same, at which its prices are good enough to place children from."""
+
+SMALL = 30_000
+"""Columns up to which the whole model is given to the solver as it is."""
+
 EXACT = 1e-6
 """Relative distance between the cost of placements and their cut below which they are exact."""
 
@@ -284,9 +290,7 @@ class Prices:
         others = np.flatnonzero((reduced < below) & (self.own < 0))
         low = self.chosen[reduced[self.chosen] < below]
         order = low[np.lexsort((reduced[low], self.own[low]))]
-        fresh = np.ones(len(order), dtype=bool)
-        fresh[1:] = self.own[order][1:] != self.own[order][:-1]
-        return np.concatenate([order[fresh], others])
+        return np.concatenate([order[_changes(self.own[order])], others])
 
     def worthwhile(self, prices: Floats, closed: Bools | None = None) -> Ints:
         """Columns that a small model holds: of each choice row the cheapest, and for each way of
@@ -296,17 +300,20 @@ class Prices:
             reduced = np.where(closed, math.inf, reduced)
         chosen = self.chosen
         order = chosen[np.lexsort((reduced[chosen], self.own[chosen]))]
-        fresh = np.r_[True, self.own[order][1:] != self.own[order][:-1]]
+        fresh = _changes(self.own[order])
         number = np.arange(len(order))
         place = number - np.maximum.accumulate(np.where(fresh, number, 0))
         nearest = order[place < NEAREST_CHOICES]
         order = chosen[np.lexsort((reduced[chosen], self._kind_of_share[chosen], self.own[chosen]))]
-        fresh = np.r_[
-            True,
-            (self.own[order][1:] != self.own[order][:-1])
-            | (self._kind_of_share[order][1:] != self._kind_of_share[order][:-1]),
-        ]
+        fresh = _changes(self.own[order]) | _changes(self._kind_of_share[order])
         return np.concatenate([nearest, order[fresh], self._reserve])
+
+
+def _changes(values: NDArray[Any]) -> Bools:
+    """Where a sorted array begins with a new value."""
+    first = np.ones(len(values), dtype=bool)
+    first[1:] = values[1:] != values[:-1]
+    return first
 
 
 def _coarse(form: StandardForm, structure: Structure) -> tuple[StandardForm, Ints]:
@@ -332,11 +339,11 @@ def _coarse(form: StandardForm, structure: Structure) -> tuple[StandardForm, Int
         thin,
         columns=[form.columns[i] for i in first],
         cost=np.asarray(merge.T @ form.cost),
-        lower=np.bincount(columns, form.lower, count),
-        upper=np.bincount(columns, form.upper, count),
+        lower=np.asarray(np.bincount(columns, form.lower, count), dtype=float),
+        upper=np.asarray(np.bincount(columns, form.upper, count), dtype=float),
         integer=form.integer[first],
-        row_lower=np.bincount(rows, form.row_lower, row_count),
-        row_upper=np.bincount(rows, form.row_upper, row_count),
+        row_lower=np.asarray(np.bincount(rows, form.row_lower, row_count), dtype=float),
+        row_upper=np.asarray(np.bincount(rows, form.row_upper, row_count), dtype=float),
     )
     return coarse, np.asarray(rows, dtype=np.int64)
 
@@ -454,9 +461,7 @@ class Placements:
                 return Placed(cost, values, prices, dual)
         raise RuntimeError("the placements did not settle")
 
-    def _with(
-        self, wanted: Bools, lower: Floats, upper: Floats, options: SolveOptions
-    ) -> Session:
+    def _with(self, wanted: Bools, lower: Floats, upper: Floats, options: SolveOptions) -> Session:
         """The solver's copy, with these columns as well and these bounds."""
         if self._session is None:
             self._held = np.flatnonzero(wanted)
@@ -487,7 +492,9 @@ class Master:
         columns = np.flatnonzero(structure.switch | (touched & only))
         part = matrix[rows][:, columns]
         # Pounds and zero-or-one in one row: each column and row is brought near 1.
-        size = np.maximum(np.abs(part).max(axis=1).toarray().ravel(), 1e-9)
+        size = np.ones(len(rows))
+        entries = part.tocoo()
+        np.maximum.at(size, entries.row, np.abs(entries.data))
         span = np.where(np.isfinite(form.upper[columns]), form.upper[columns], 1.0)
         span = np.where(structure.switch[columns] | (span <= 0), 1.0, span)
         self._span = span
@@ -559,15 +566,20 @@ class SchemeSearch:
     """
 
     def __init__(self, form: StandardForm, structure: Structure, options: SolveOptions) -> None:
-        self.folded = Folded(form, structure)
         self.options = options
+        self._simple = len(form.cost) < SMALL or not structure.switch.any()
+        self._switch = structure.switch
+        self._whole = form
+        if self._simple:
+            return
+        self.folded = Folded(form, structure)
         thin, hints = self.folded.form, self.folded.structure
         self._form, self._structure = thin, hints
         self.prices = Prices(thin, hints)
         self.placements = Placements(thin, hints, self.prices)
         self.master = Master(thin, hints)
         self._start: Floats | None = None
-        self._stop = threading.Event()
+        self._stop, self._fair = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self.best: Placed | None = None
         self.bound = -math.inf
@@ -578,6 +590,8 @@ class SchemeSearch:
     def run(self, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
         """Search until the gap is proven or time is over; Ctrl-C keeps the best plan so far."""
         self._clock = time.monotonic()
+        if self._simple:
+            return solve(self._whole, self.options, on_progress)
         status = "time limit"
         beside = ThreadPoolExecutor(1)
         try:
@@ -590,18 +604,73 @@ class SchemeSearch:
             self._stop.clear()
         if self.best is None:
             return Outcome(status, np.zeros(0), math.inf, self.bound, self._seconds())
-        return self._outcome(self.best, status, min(self.bound, self.best.cost))
+        found = self._outcome(self.best, status, min(self.bound, self.best.cost))
+        if self._more_integers() and status != "interrupted":
+            found = self._whole_children(found)
+        if found.gap <= self.options.gap and found.status != "interrupted":
+            return replace(found, status="optimal")
+        if found.status == "stalled":
+            return self._in_full(found, on_progress)
+        return found
 
     def place(self, switches: Floats) -> Outcome:
-        """Children placed exactly for given switches (values of all columns of the whole form,
-        of which only the switches are read); no limit of time."""
-        given = np.round(switches[self.folded.columns][self.prices.switches])
-        start = self._start if self._start is not None else self._first_prices()
+        """Placements of least cost for given switches, whatever time they take.
+
+        Args:
+            switches: values of all columns of the whole form, of which only the switches are read.
+        """
+        whole, on = self._whole, self._switch
+        given = np.where(on, np.round(switches), 0.0)
         options = replace(self.options, time_limit=None)
-        placed = self.placements.place(given, start, options, self._stop, exact=0.0)
+        if self._simple:
+            return solve(whole.with_fixed(on, given), options)
+        start = self._start if self._start is not None else self._first_prices()
+        placed = self.placements.place(given[on], start, options, self._stop, exact=0.0)
         if placed is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         return self._outcome(placed, "optimal", placed.cost)
+
+    def _more_integers(self) -> bool:
+        """Whether columns besides the switches must be whole."""
+        return bool((self._whole.integer & ~self._switch).any())
+
+    def _whole_children(self, found: Outcome) -> Outcome:
+        """Whole children in the schemes of a plan of expected shares; the bound stays its own."""
+        whole, switch = self._whole, self._switch
+        fixed = whole.with_fixed(switch, np.round(found.values), relax=False)
+        near = whole.reduced_cost(found.row_dual) <= NEAR * np.abs(whole.cost)
+        outcome = solve(
+            replace(fixed, integer=fixed.integer & ~switch).with_columns(
+                near | ~whole.integer | switch | (found.values > 1e-9)
+            ),
+            self._left(),
+        )
+        if not outcome.found:
+            return replace(found, status=outcome.status, values=np.zeros(0), objective=math.inf)
+        values = np.zeros(len(whole.cost))
+        values[near | ~whole.integer | switch | (found.values > 1e-9)] = outcome.values
+        status = "stalled" if outcome.status == "optimal" else outcome.status
+        return Outcome(status, values, outcome.objective, found.bound, self._seconds())
+
+    def _in_full(self, found: Outcome, on_progress: Callable[[Progress], None] | None) -> Outcome:
+        """The whole model from the best plan so far, for the time that is left."""
+        if self._out_of_time():
+            return replace(found, status="time limit")
+
+        def tell(progress: Progress) -> bool:
+            bound = max(found.bound, progress.bound)
+            gap = (progress.best - bound) / max(abs(progress.best), 1e-9)
+            if on_progress is not None:
+                on_progress(Progress(self._seconds(), progress.best, bound, gap))
+            return gap <= self.options.gap
+
+        last = solve(self._whole, self._left(), tell, found.values if found.found else None)
+        bound = max(found.bound, last.bound)
+        if not last.found or (found.found and found.objective < last.objective):
+            last = replace(found, status=last.status)
+        status = "optimal" if last.status == "enough" else last.status
+        return replace(last, status=status, bound=min(bound, last.objective),
+                       seconds=self._seconds())  # fmt: skip
 
     # -- the search
 
@@ -615,35 +684,43 @@ class SchemeSearch:
 
         tell()
         start = self._first_prices()
-        proposal = self._first_schedule()
-        tell()
         root = beside.submit(self._relax, start)
         if self.options.threads < 2:
             root.result()
-        seen: set[bytes] = set()
+        proposal = self._first_schedule()
+        tell()
+        # Placing starts from prices that are fair; poor ones would cost it more than the wait.
+        while not (self._fair.is_set() or root.done() or self._out_of_time()):
+            time.sleep(0.02)
+        sharper = False
+        tried: set[bytes] = set()
         while not self._out_of_time():
-            if len(proposal) and proposal.tobytes() not in seen:
-                seen.add(proposal.tobytes())
-                known = self.master.value(proposal)
-                if self.best is None or known < self.best.cost:
-                    placed = self.placements.place(
-                        proposal, self._prices_now(start), self._left(), self._stop
-                    )
-                    if placed is None:
-                        break
-                    self._learn(proposal, placed)
-                    tell()
-            elif not root.done():
-                root.result()
-            elif len(proposal):
-                # The master knows nothing better than a plan that was placed exactly.
-                break
+            if len(proposal) and proposal.tobytes() not in tried:
+                tried.add(proposal.tobytes())
+                placed = self.placements.place(
+                    proposal, self._prices_now(start), self._left(), self._stop
+                )
+                if placed is None:
+                    break
+                self._learn(proposal, placed)
+                tell()
+            elif root.done():
+                # The cuts know nothing better than plans that were placed exactly.
+                if sharper:
+                    return "stalled"
+                sharper = True
+            # While the bound is still poor, another plan would only take time from it.
+            while not root.done() and self._gap() > self.options.gap and not self._out_of_time():
+                time.sleep(0.02)
             if root.done():
                 root.result()
             if self._gap() <= self.options.gap:
                 return "optimal"
+            patience, near = (6.0, 50.0) if sharper else (1.0, 5.0)
             bound, proposal = self.master.propose(
-                self._left(5.0), max(self.options.gap / 10, 1e-6), self._stop
+                self._left(patience * MASTER_SECONDS),
+                max(self.options.gap / near, 1e-7),
+                self._stop,
             )
             self.bound = max(self.bound, bound)
             tell()
@@ -676,7 +753,10 @@ class SchemeSearch:
             return self._start
         self._coarse_form, groups = _coarse(self._form, self._structure)
         outcome = solve(
-            _relaxed(self._coarse_form), self._left(), crossover=False, stop=self._stop
+            _relaxed(self._coarse_form),
+            replace(self._left(), gap=0.0),
+            crossover=False,
+            stop=self._stop,
         )
         if not len(outcome.row_dual):
             return self.prices.completed(np.zeros(len(self._form.row_lower)), lift=True)
@@ -711,7 +791,6 @@ class SchemeSearch:
         """Improve the bound: the relaxation over few columns, priced over all, again and again."""
         form = _relaxed(self._form)
         best = start
-        value, slope = self.prices.cut(best)
         last = start
         used = np.zeros(len(form.cost), dtype=bool)
         for _ in range(RELAXATIONS):
@@ -735,6 +814,8 @@ class SchemeSearch:
             bounds = [self._form.bound(prices) for prices in tried]
             best = max(zip(bounds, tried, strict=True), key=lambda pair: pair[0])[1]
             self._take(best)
+            if outcome.objective - max(bounds) <= FAIR * abs(outcome.objective):
+                self._fair.set()
             near_enough = max(CLOSE, self.options.gap / 5) * abs(outcome.objective)
             if outcome.objective - max(bounds) <= near_enough:
                 return
@@ -781,6 +862,9 @@ class SchemeSearch:
             self.folded.unfold_prices(placed.row_dual),
         )
 
+
+MASTER_SECONDS = 5.0
+"""Longest search for the next schedule."""
 
 COARSE_ROUNDS = 30
 COARSE_GAP = 5e-4

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import highspy
@@ -215,8 +214,6 @@ def solve(
         point.col_value = start.tolist()
         highs.setSolution(point)
     is_mip = bool(form.integer.any())
-    if not is_mip and len(form.cost) >= LARGE:
-        highs.setOptionValue("solver", "ipx")
     if not crossover:
         highs.setOptionValue("solver", "ipx")
         highs.setOptionValue("run_crossover", "off")
@@ -227,127 +224,6 @@ def solve(
     seconds = time.monotonic() - clock
     outcome = _outcome(highs, form, is_mip, seconds, interrupted, interior=not crossover)
     return replace(outcome, status="enough") if enough.is_set() and not interrupted else outcome
-
-
-LARGE = 30_000
-"""Columns from which a MIP is searched through its relaxation rather than whole."""
-
-STAGE_SECONDS = 60.0
-"""Seconds for a smaller model (or three times what the relaxation took, if that is longer)."""
-
-STAGES = ((1e-5, 2.0), (5e-5, 1.2))
-"""Smaller models of a search: the reduced cost, as a share of the objective, up to which columns
-are in, and how many times the gap asked for its plan may lie from the bound. Over all columns the
-same integers cost less, so a plan at twice the gap is often within it."""
-
-
-def search(
-    form: StandardForm,
-    options: SolveOptions,
-    on_progress: Callable[[Progress], None] | None = None,
-    always: Bools | None = None,
-) -> Outcome:
-    """Find and prove a plan: relaxation for the bound and prices, a small MIP for the integers.
-
-    The relaxation over all columns gives a bound that holds for the whole MIP, and prices. The MIP
-    is then searched over the columns whose reduced cost is small; its integers are kept and the
-    rest is solved again over all columns. When the gap asked for is not proven that way, more
-    columns are let in, and at last the whole MIP is searched from the best plan.
-
-    Args:
-        form: the model.
-        options: gap, time limit for the whole search, threads, seed.
-        on_progress: told seconds, best objective, bound and gap.
-        always: columns that every smaller model needs to stay feasible: slacks and the like.
-    """
-    clock = time.monotonic()
-    best: Outcome | None = None
-    bound = -math.inf
-    needed = np.zeros(len(form.cost), dtype=bool) if always is None else always
-
-    def left() -> SolveOptions:
-        if options.time_limit is None:
-            return options
-        return replace(options, time_limit=max(1.0, options.time_limit - seconds()))
-
-    def seconds() -> float:
-        return time.monotonic() - clock
-
-    def now(status: str) -> Outcome:
-        if best is None:
-            return Outcome(status, np.zeros(0), math.inf, bound, seconds())
-        lower = min(bound, best.objective)
-        return replace(best, status=status, bound=lower, seconds=seconds())
-
-    def tell(patience: float, progress: Progress | None = None) -> bool:
-        """Report progress; True when a solution lies within ``patience`` times the gap."""
-        known = best.objective if best is not None else math.inf
-        value = min(known, progress.best) if progress is not None else known
-        gap = (value - bound) / max(abs(value), 1e-9) if math.isfinite(value) else math.inf
-        if on_progress is not None:
-            on_progress(Progress(seconds(), value, bound, gap))
-        return gap <= patience * options.gap
-
-    def out_of_time() -> bool:
-        return options.time_limit is not None and seconds() >= options.time_limit
-
-    if len(form.cost) >= LARGE:
-        nothing = np.zeros(len(form.cost), dtype=bool)
-        relaxed = form.with_fixed(nothing, np.zeros(len(form.cost)))
-        tell(1.0)
-        root = solve(relaxed, replace(left(), gap=0.0), crossover=False)
-        if root.status == "infeasible":
-            return replace(root, values=np.zeros(0))
-        if not len(root.row_dual):
-            return now(root.status)
-        bound = max(bound, form.bound(root.row_dual))
-        tell(1.0)
-        if root.status == "interrupted":
-            return now("interrupted")
-        reduced = form.reduced_cost(root.row_dual)
-        for share, patience in STAGES:
-            if out_of_time():
-                return now("time limit")
-            small = reduced <= share * abs(bound)
-            use = small | form.integer | (root.values > 1e-6) | needed
-            slice_ = max(STAGE_SECONDS, 3 * root.seconds)
-            rest = left().time_limit
-            part = solve(
-                form.with_columns(use),
-                replace(
-                    options,
-                    gap=max(options.gap / 2, 1e-5),
-                    time_limit=slice_ if rest is None else min(slice_, rest),
-                ),
-                partial(tell, patience),
-            )
-            if part.found:
-                integers = np.zeros(len(form.cost))
-                integers[use] = np.round(part.values)
-                whole = solve(
-                    form.with_fixed(form.integer, integers), replace(options, time_limit=None)
-                )
-                if whole.found and (best is None or whole.objective < best.objective):
-                    best = whole
-                tell(1.0)
-            if "interrupted" in (part.status, whole.status if part.found else ""):
-                return now("interrupted")
-            if best is not None and now("optimal").gap <= options.gap:
-                return now("optimal")
-    if out_of_time():
-        return now("time limit")
-    floor = bound
-
-    def tell_whole(progress: Progress) -> bool:
-        nonlocal bound
-        bound = max(floor, progress.bound)
-        return tell(1.0, progress)
-
-    last = solve(form, left(), tell_whole, best.values if best is not None else None)
-    bound = max(bound, last.bound)
-    if last.found and (best is None or last.objective <= best.objective):
-        best = last
-    return now("optimal" if last.status == "enough" else last.status)
 
 
 def _as_highs(form: StandardForm) -> Any:
