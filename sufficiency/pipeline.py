@@ -531,16 +531,17 @@ def optimise(
     structure = Structure(**hints(question, form.columns, form.rows))
     search = SchemeSearch(form, structure, options)
     best = search.run(partial(tell, "Searching for the best schemes"))
-    tell("Placing children without new schemes")
-    without = _place(search, form, _committed(question))
     if best.status == "infeasible":
         raise NoPlanError("No plan can obey all rules at once.", ["The solver names no row."])
-    if not best.found or (without.objective < best.objective and not whole_children):
-        best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
     final = best
-    if not whole_children:
+    if best.found and not whole_children:
         tell("Placing children for the chosen schemes")
         final = _place(search, form, best.values)
+    tell("Placing children without new schemes")
+    without = _place(search, form, _committed(question))
+    if not best.found or (without.objective < best.objective and not whole_children):
+        best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
+        final = best
     values, dual = final.values, np.zeros(0) if whole_children else final.row_dual
     localities = dict(
         zip(loaded.tables.areas["area"], loaded.tables.areas["locality"], strict=True)
