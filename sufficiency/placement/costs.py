@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from pyomo.core.expr import LinearExpression
 
-from sufficiency.placement.families import capital_spend, linear
 from sufficiency.placement.question import Question
+
+
+def linear(variables: Any, index: Iterable[Any], coefficients: Iterable[float]) -> Any:
+    """The sum of coefficient times variable, built without intermediate expressions."""
+    return LinearExpression(
+        constant=0.0,
+        linear_coefs=[float(c) for c in coefficients],
+        linear_vars=[variables[i] for i in index],
+    )
+
+
+def capital_spend(q: Question, s: int) -> list[tuple[int, int, float]]:
+    """Capital of a scheme as (financial year, column of z, pounds), written with the monotone z.
+
+    Shares that would fall before the first financial year fall in the first.
+    """
+    profile = q.capital_by_year[s]
+    capital = float(q.schemes["capital"].to_numpy(float)[s])
+    terms: dict[tuple[int, int], float] = {}
+    for t in q.scheme_columns(s):
+        opening = q.settings.base_year + t
+        for i, share in enumerate(profile):
+            year = max(opening - (len(profile) - 1 - i), q.settings.first_year)
+            terms[year, t] = terms.get((year, t), 0.0) + share * capital
+            if t - 1 in q.scheme_columns(s):
+                terms[year, t - 1] = terms.get((year, t - 1), 0.0) - share * capital
+    return [(year, t, pounds) for (year, t), pounds in sorted(terms.items()) if pounds]
 
 
 def place_cost(q: Question, p: int, t: int) -> float:

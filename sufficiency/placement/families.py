@@ -9,25 +9,16 @@ children of the cohort.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from pyomo.core.expr import LinearExpression
 
+from sufficiency.placement.costs import capital_spend, dsg_year, linear
 from sufficiency.placement.question import Question
 
 Model = Any
 """A Pyomo ConcreteModel with ``question`` (Question) and the variables of ``model.build``."""
-
-
-def linear(variables: Any, index: Iterable[Any], coefficients: Iterable[float]) -> Any:
-    """The sum of coefficient times variable, built without intermediate expressions."""
-    return LinearExpression(
-        constant=0.0,
-        linear_coefs=[float(c) for c in coefficients],
-        linear_vars=[variables[i] for i in index],
-    )
 
 
 def _arcs(m: Model, rows: Any, i: int) -> Any:
@@ -355,24 +346,6 @@ def prerequisites(m: Model, s: int, r: int, t: int) -> Any:
     return m.open[s, t] - required <= 0.0
 
 
-def capital_spend(q: Question, s: int) -> list[tuple[int, int, float]]:
-    """Capital of a scheme as (financial year, column of z, pounds), written with the monotone z.
-
-    Shares that would fall before the first financial year fall in the first.
-    """
-    profile = q.capital_by_year[s]
-    capital = float(q.schemes["capital"].to_numpy(float)[s])
-    terms: dict[tuple[int, int], float] = {}
-    for t in q.scheme_columns(s):
-        opening = q.settings.base_year + t
-        for i, share in enumerate(profile):
-            year = max(opening - (len(profile) - 1 - i), q.settings.first_year)
-            terms[year, t] = terms.get((year, t), 0.0) + share * capital
-            if t - 1 in q.scheme_columns(s):
-                terms[year, t - 1] = terms.get((year, t - 1), 0.0) - share * capital
-    return [(year, t, pounds) for (year, t), pounds in sorted(terms.items()) if pounds]
-
-
 def capital_drawn_index(q: Question) -> list[tuple[int, int]]:
     """(scheme, financial year), where budgets are given."""
     if q.budgets.empty:
@@ -479,8 +452,6 @@ def in_year_balance(m: Model, f: int) -> Any:
     """
     q = m.question
     t = f - q.settings.base_year
-    from sufficiency.placement.costs import dsg_year
-
     constant, spend = dsg_year(m, q, t)
     earlier_constant, earlier = dsg_year(m, q, t - 1)
     total = (7.0 / 12.0) * spend + (5.0 / 12.0) * earlier

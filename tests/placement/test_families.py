@@ -15,13 +15,13 @@ import pytest
 
 from sufficiency.pipeline import optimise
 from sufficiency.placement.costs import (
+    capital_spend,
     constant_value,
     place_cost,
     scheme_place_terms,
     scheme_value,
     unmet_value,
 )
-from sufficiency.placement.families import capital_spend
 from sufficiency.placement.model import FAMILIES, SCHEME_RULES, build
 from sufficiency.placement.question import Question
 from sufficiency.rules import Preference, WhatIf
