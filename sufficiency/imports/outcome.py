@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 
-from sufficiency.imports.files import refuse_existing, write_together
-from sufficiency.imports.report import ImportReport
-from sufficiency.problems import InputError, Problem, Problems
+from sufficiency.imports.files import refuse_existing
+from sufficiency.imports.report import ImportReport, write_import
+from sufficiency.problems import Problems
 from sufficiency.tables import MANIFEST, write_table
 from sufficiency.tables.reading import cell_text
 
@@ -57,27 +56,17 @@ def deliver(outcome: Outcome, folder: Path, out: Console, *, replace: bool) -> N
     report = outcome.report
     for account in report.accounts:
         account.close()
-    text, table = f"{outcome.name}_report.txt", f"{outcome.name}_report.csv"
+    report.name = f"{outcome.name}_report"
     writers: dict[str, Callable[[Path], None]] = {}
     for name, frame in outcome.tables.items():
         writers[f"{name}.csv"] = partial(write_table, frame, name)
     for name, content in outcome.files.items():
         writers[name] = partial(_write, content)
-    writers[text] = partial(_write, report.text().encode("utf-8"))
-    writers[table] = partial(_write, report.table())
     problems = Problems()
-    refuse_existing(folder, list(writers), problems, replace=replace)
+    names = [*writers, f"{report.name}.txt", f"{report.name}.csv"]
+    refuse_existing(folder, names, problems, replace=replace)
     problems.raise_if_any()
-    try:
-        write_together(folder, writers)
-    except OSError as error:
-        raise InputError(
-            [Problem("the result could not be written.", "choose another folder with --out.",
-                     file=str(folder), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    report.show(out)
-    for name in writers:
-        out.print(f"Wrote {escape(str(folder / name))}", soft_wrap=True)
+    write_import(folder, writers, report, out)
 
 
 def _write(content: bytes, path: Path) -> None:
