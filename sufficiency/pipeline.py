@@ -41,6 +41,7 @@ from sufficiency.solving import (
     StandardForm,
     Structure,
     contradictions,
+    solve,
     solver_version,
 )
 from sufficiency.tables import MANIFEST, Tables, check_tables, read_tables, write_table
@@ -537,6 +538,11 @@ def optimise(
     if best.found and not whole_children:
         tell("Placing children for the chosen schemes")
         final = _place(search, form, best.values)
+    elif best.found:
+        # A search that is stopped may leave slack that nobody needs; whole children stay as found.
+        settled = form.with_fixed(form.integer, np.round(best.values))
+        final = solve(settled, replace(options, time_limit=None))
+        final = final if final.found else best
     tell("Placing children without new schemes")
     without = _place(search, form, _committed(question))
     if not best.found or (without.objective < best.objective and not whole_children):

@@ -497,7 +497,6 @@ class Master:
         np.maximum.at(size, entries.row, np.abs(entries.data))
         span = np.where(np.isfinite(form.upper[columns]), form.upper[columns], 1.0)
         span = np.where(structure.switch[columns] | (span <= 0), 1.0, span)
-        self._span = span
         scaled = sp.diags(1.0 / size) @ part @ sp.diags(span)
         self._rows = scaled.tocsr()
         self._row_lower, self._row_upper = form.row_lower[rows] / size, form.row_upper[rows] / size
@@ -513,12 +512,8 @@ class Master:
         if math.isfinite(cut[0]) and bool(np.isfinite(cut[1]).all()):
             self._cuts.append(cut)
 
-    def value(self, switches: Floats) -> float:
-        """What the cuts say that a schedule costs at least."""
-        return max((c + float(slope @ switches) for c, slope in self._cuts), default=-math.inf)
-
     def propose(
-        self, options: SolveOptions, gap: float, stop: threading.Event, whole: bool = True
+        self, options: SolveOptions, gap: float, stop: threading.Event
     ) -> tuple[float, Floats]:
         """The least bound over all schedules, and the schedule that has it (empty: none found)."""
         count = len(self.columns)
@@ -543,7 +538,7 @@ class Master:
             offset=0.0,
             lower=np.concatenate([self._lower, [-1e9]]),
             upper=np.concatenate([self._upper, [1e9]]),
-            integer=np.concatenate([self._integer & whole, [False]]),
+            integer=np.concatenate([self._integer, [False]]),
             row_lower=np.concatenate([self._row_lower, constants]),
             row_upper=np.concatenate([self._row_upper, np.full(len(constants), math.inf)]),
         )
@@ -551,8 +546,7 @@ class Master:
         if not outcome.found:
             return (outcome.bound / unit if math.isfinite(outcome.bound) else -math.inf,
                     np.zeros(0))  # fmt: skip
-        found = outcome.values[:count][self._at]
-        return outcome.bound / unit, np.round(found) if whole else found
+        return outcome.bound / unit, np.round(outcome.values[:count][self._at])
 
 
 class SchemeSearch:
@@ -567,7 +561,9 @@ class SchemeSearch:
 
     def __init__(self, form: StandardForm, structure: Structure, options: SolveOptions) -> None:
         self.options = options
-        self._simple = len(form.cost) < SMALL or not structure.switch.any()
+        # Placements that must be whole numbers have no prices to cut with: searched as they are.
+        others = bool((form.integer & ~structure.switch).any())
+        self._simple = len(form.cost) < SMALL or others or not structure.switch.any()
         self._switch = structure.switch
         self._whole = form
         if self._simple:
@@ -579,6 +575,7 @@ class SchemeSearch:
         self.placements = Placements(thin, hints, self.prices)
         self.master = Master(thin, hints)
         self._start: Floats | None = None
+        self._coarse: tuple[StandardForm, Floats] | None = None
         self._stop, self._fair = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self.best: Placed | None = None
@@ -605,8 +602,6 @@ class SchemeSearch:
         if self.best is None:
             return Outcome(status, np.zeros(0), math.inf, self.bound, self._seconds())
         found = self._outcome(self.best, status, min(self.bound, self.best.cost))
-        if self._more_integers() and status != "interrupted":
-            found = self._whole_children(found)
         if found.gap <= self.options.gap and found.status != "interrupted":
             return replace(found, status="optimal")
         if found.status == "stalled":
@@ -629,28 +624,6 @@ class SchemeSearch:
         if placed is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         return self._outcome(placed, "optimal", placed.cost)
-
-    def _more_integers(self) -> bool:
-        """Whether columns besides the switches must be whole."""
-        return bool((self._whole.integer & ~self._switch).any())
-
-    def _whole_children(self, found: Outcome) -> Outcome:
-        """Whole children in the schemes of a plan of expected shares; the bound stays its own."""
-        whole, switch = self._whole, self._switch
-        fixed = whole.with_fixed(switch, np.round(found.values), relax=False)
-        near = whole.reduced_cost(found.row_dual) <= NEAR * np.abs(whole.cost)
-        outcome = solve(
-            replace(fixed, integer=fixed.integer & ~switch).with_columns(
-                near | ~whole.integer | switch | (found.values > 1e-9)
-            ),
-            self._left(),
-        )
-        if not outcome.found:
-            return replace(found, status=outcome.status, values=np.zeros(0), objective=math.inf)
-        values = np.zeros(len(whole.cost))
-        values[near | ~whole.integer | switch | (found.values > 1e-9)] = outcome.values
-        status = "stalled" if outcome.status == "optimal" else outcome.status
-        return Outcome(status, values, outcome.objective, found.bound, self._seconds())
 
     def _in_full(self, found: Outcome, on_progress: Callable[[Progress], None] | None) -> Outcome:
         """The whole model from the best plan so far, for the time that is left."""
@@ -751,32 +724,32 @@ class SchemeSearch:
         """Prices from the coarse model's relaxation."""
         if self._start is not None:
             return self._start
-        self._coarse_form, groups = _coarse(self._form, self._structure)
+        coarse, groups = _coarse(self._form, self._structure)
         outcome = solve(
-            _relaxed(self._coarse_form),
+            _relaxed(coarse),
             replace(self._left(), gap=0.0),
             crossover=False,
             stop=self._stop,
         )
         if not len(outcome.row_dual):
             return self.prices.completed(np.zeros(len(self._form.row_lower)), lift=True)
-        self._coarse_dual, self._coarse_values = outcome.row_dual, outcome.values
+        self._coarse = coarse, outcome.row_dual
         prices = self.prices.completed(outcome.row_dual[groups], lift=True)
         self._take(prices)
         return prices
 
     def _first_schedule(self) -> Floats:
         """A good schedule for the coarse model, found there by the same method."""
-        if not hasattr(self, "_coarse_dual"):
+        if self._coarse is None:
             return np.zeros(0)
-        form, structure = self._coarse_form, _coarse_structure(self._structure)
+        (form, row_dual), structure = self._coarse, _coarse_structure(self._structure)
         prices = Prices(form, structure)
         placements, master = Placements(form, structure, prices), Master(form, structure)
-        start = prices.completed(self._coarse_dual)
+        start = prices.completed(row_dual)
         master.add(prices.cut(start))
         best, schedule = math.inf, np.zeros(0)
         for _ in range(COARSE_ROUNDS):
-            bound, proposal = master.propose(self._left(5.0), 1e-4, self._stop)
+            bound, proposal = master.propose(self._left(MASTER_SECONDS), 1e-4, self._stop)
             if not len(proposal) or best <= bound + COARSE_GAP * abs(bound):
                 break
             placed = placements.place(proposal, start, self._left(), self._stop, exact=1e-4)
