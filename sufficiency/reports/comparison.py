@@ -184,7 +184,7 @@ class Comparison:
         problems.raise_if_any()
         names = [Path(f).resolve().name for f in run_folders]
         found = cls(
-            runs, [f"{letter} {name}" for letter, name in zip(LETTERS, names, strict=False)]
+            runs, [f"{letter} ({name})" for letter, name in zip(LETTERS, names, strict=False)]
         )
         if not found.years:
             spans = [
@@ -477,20 +477,17 @@ class Comparison:
         if self.unchanged(i):
             return f"{label} against {self.labels[0]}: nothing changed."
         mine = self.schemes[(self.schemes["run"] == label) & (self.schemes["change"] != "")]
-        said = [
-            f"{name} {fmt.more_or_less(self.ledger_change(i, ledger))}"
-            for ledger, name in LEDGERS.items()
-        ]
+        said = [f"{name} {self.ledger_words(i, ledger)}" for ledger, name in LEDGERS.items()]
         unmet = self.failures[self.failures["run"] == label]["unmet_difference"].sum()
         return (
             f"{label} against {self.labels[0]}: "
             + (
                 f"{fmt.number_of(len(mine), 'scheme', 'schemes')} "
-                f"{'opens' if len(mine) == 1 else 'open'} otherwise"
+                f"{'opens' if len(mine) == 1 else 'open'} in another year or in one plan only"
             )
             + f"; {', '.join(said)}"
             + (
-                f"; {fmt.count(abs(as_float(unmet)))} child-years "
+                f"; {fmt.child_years(abs(as_float(unmet)))} "
                 f"{'more' if unmet > 0 else 'fewer'} without a suitable place"
                 if abs(unmet) > CHILD
                 else ""
@@ -503,6 +500,16 @@ class Comparison:
         table = self.ledger
         mine = table[(table["run"] == self.labels[i]) & (table["ledger"] == ledger)]
         return as_float(mine["pounds_difference"].sum())
+
+    def ledger_words(self, i: int, ledger: str) -> str:
+        """The difference of a ledger in words; the same sum may be spent in other years."""
+        change = self.ledger_change(i, ledger)
+        if abs(change) >= POUND:
+            return fmt.more_or_less(change)
+        table = self.ledger
+        mine = table[(table["run"] == self.labels[i]) & (table["ledger"] == ledger)]
+        yearly = mine.groupby("financial_year")["pounds_difference"].sum().abs()
+        return "the same" if (yearly < POUND).all() else "the same, in other years"
 
     def cause(self, position: int) -> str:
         """Which assumption caused the differences of a run, as far as that can be said."""
@@ -621,8 +628,11 @@ class Comparison:
                 if self.inputs[0].compared
                 else "inputs are of different authorities",
             ),
-            (str(len(changed)), "scheme opens otherwise" if len(changed) == 1
-             else "schemes open otherwise"),
+            (
+                str(len(changed)),
+                f"{'scheme opens' if len(changed) == 1 else 'schemes open'} in another year, or in "
+                "one plan only",
+            ),
             *(
                 (_change_words(self.ledger_change(i, ledger)),
                  f"{LEDGERS[ledger]}, financial years {years}")
@@ -657,7 +667,7 @@ class Comparison:
         answer = (
             results[0]
             if len(self.runs) == 2
-            else f"{len(self.runs)} plans are compared with {self.labels[0]}, the reference."
+            else f"{len(self.others)} plans are compared with {self.labels[0]}, the reference."
             if any(not self.unchanged(i) for i, _ in self.others)
             else "Nothing changed between these runs."
         )
@@ -973,10 +983,7 @@ class Comparison:
         span = f"{labels[0]} to {labels[-1]}"
         said = []
         for i, _ in self.others:
-            change = [
-                f"{name} {fmt.more_or_less(self.ledger_change(i, ledger))}"
-                for ledger, name in LEDGERS.items()
-            ]
+            change = [f"{name} {self.ledger_words(i, ledger)}" for ledger, name in LEDGERS.items()]
             said.append(f"{self.labels[i]} against {self.labels[0]}: {', '.join(change)}.")
         blocks: list[Block] = [
             Figure(
@@ -1094,7 +1101,7 @@ class Comparison:
         said = []
         for i, _ in self.others:
             parts = [
-                f"{FAILURES[n].lower()}: {fmt.count(total[n][i])} child-years against "
+                f"{FAILURES[n].lower()}: {fmt.child_years(total[n][i])} against "
                 f"{fmt.count(total[n][0])}"
                 for n in FAILURES
             ]
@@ -1156,6 +1163,7 @@ class Comparison:
             "over_45": "Over 45 minutes",
             "over_75": "Over 75 minutes",
         }
+        order = {name: k for k, name in enumerate(["all", *self.reference.phases])}
         said, blocks = [], []
         for i, _ in self.others:
             mine = now[now["run"] == self.labels[i]]
@@ -1168,7 +1176,7 @@ class Comparison:
                 )
                 said.append(
                     f"{self.labels[i]}: median journey {median} against {before}, "
-                    f"{fmt.children(as_float(row['over_guide']))} over the guide against "
+                    f"{fmt.count(as_float(row['over_guide']))} children over the guide against "
                     f"{fmt.count(as_float(row['over_guide_reference']))}."
                 )
             rows = [
@@ -1180,7 +1188,7 @@ class Comparison:
                     ],
                     total=str(r.phase) == "all",
                 )
-                for r in records(mine)
+                for r in sorted(records(mine), key=lambda r: order.get(str(r.phase), 99))
             ]
             blocks.append(
                 Table(

@@ -537,7 +537,7 @@ def _risks_of_scheme(
         nothing = case.option(scheme, NOTHING)
         assert nothing is not None
         spared = [
-            f"{fmt.count(float(nothing[c]) - float(this[c]))} child-years {words}"
+            f"{fmt.child_years(float(nothing[c]) - float(this[c]))} {words}"
             for c, words in (
                 ("unmet", "without a suitable place"),
                 ("beyond_limit", "beyond what schools can hold"),

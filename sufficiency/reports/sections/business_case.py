@@ -176,7 +176,7 @@ def _number(case: BusinessCase, subject: str) -> str:
         ),
     ]
     spared = [
-        f"{fmt.count(as_float(nothing[c]) - as_float(this[c]))} child-years "
+        f"{fmt.child_years(as_float(nothing[c]) - as_float(this[c]))} "
         f"{FAILURES[c][0].lower()}{FAILURES[c][1:]}"
         for c in FAILURES
         if as_float(nothing[c]) - as_float(this[c]) > SMALL
@@ -207,10 +207,17 @@ def _sure(run: Run, case: BusinessCase) -> str:
         f"Present value at {fmt.percent(as_float(stamp['discount_rate']), 1)} a year, counted from "
         f"{stamp['first_financial_year']} to {stamp['last_financial_year']}, in prices of "
         f"{stamp['price_base']}. Optimism bias: "
-        f"{'; '.join(fmt.model_value(bias['value'], 'share'))} of capital ({bias['source']}). "
+        f"{_value_words(bias['value'], 'share')} of capital ({bias['source']}). "
         f"The search left {fmt.pounds(left)} open, so a scheme worth less than that either way is "
         "a near-tie. Unmet need is never counted as a saving."
     )
+
+
+def _value_words(value: Any, unit: str) -> str:
+    """A value of the planning model; one that holds for every kind needs no word for that."""
+    if isinstance(value, dict) and list(value) == ["default"]:
+        value = value["default"]
+    return "; ".join(fmt.model_value(value, unit))
 
 
 def _options_note(case: BusinessCase) -> str:
@@ -241,8 +248,7 @@ def method(run: Run, case: BusinessCase) -> list[str]:
 
     def stated(key: str) -> str:
         entry = values[key]
-        text = "; ".join(fmt.model_value(entry["value"], str(entry["unit"]), key))
-        return f"{text} ({entry['source']}, {fmt.date(entry['date'])})"
+        return f"{_value_words(entry['value'], str(entry['unit']))} ({entry['source']}, {fmt.date(entry['date'])})"
 
     return [
         "Do nothing, for all schemes together: only what is committed already. For one scheme: the "
@@ -635,17 +641,21 @@ def _places_table(run: Run, case: BusinessCase, subject: str) -> Table:
 
 def triggers_table(run: Run, case: BusinessCase, subjects: Sequence[str], words: str) -> Table:
     """What to check before a scheme goes ahead, with source and date."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for r in _about(case.triggers, subjects):
+        key = (str(r.trigger), str(r.source), str(r.date))
+        found.setdefault(key, []).append(f"{name_of(run, str(r.subject))}: {r.why}")
     rows = [
-        Row(name_of(run, str(r.subject)), [str(r.trigger), str(r.why), str(r.source), str(r.date)])
-        for r in _about(case.triggers, subjects)
+        Row(trigger, ["\n".join(why), source, date])
+        for (trigger, source, date), why in found.items()
     ]
     return Table(
         caption=f"{words}; a list for planners and no legal advice",
-        headers=["Scheme", "To check", "Because", "Source", "Dated"],
+        headers=["To check", "Schemes, and why", "Source", "Dated"],
         rows=rows,
         source=_file("triggers"),
         folded=f"{words} ({len(rows)})",
-        text_columns=frozenset({1, 2, 3, 4}),
+        text_columns=frozenset({1, 2, 3}),
         dense=True,
         printed=True,
     )
