@@ -835,7 +835,7 @@ def reopen(folder: str | Path) -> tuple[Loaded, Plan]:
                 for change in asked["fee_factors"]
             ],
             release=[((str(k),), float(share)) for k, share in asked["release"].items()],
-            whole_children=bool(asked["whole_children"]),
+            whole_children=bool(dict(stamp.get("solver", {})).get("whole_children")),
         )
     except (KeyError, TypeError, ValueError) as error:
         problems.error(

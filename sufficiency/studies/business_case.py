@@ -185,23 +185,21 @@ class _Study:
             zip(table["scheme"].astype(str), table["provision"].astype(str), strict=True)
         )
         self.whole = loaded.settings.whole_children
-        self.plan = self._again(plan)
-        without = plan.without_schemes
-        if self.whole or without is None:
-            without = self.placing.plan(self.committed)
+        self.plan = self._again(plan, self.opened)
+        without = self._again(plan.without_schemes, self.committed)
         self.this, self.nothing = self._value(self.plan), self._value(without)
 
-    def _again(self, plan: Plan) -> Plan:
-        """The run's own plan, once the model that was built again agrees with its cost."""
-        found = self.placing.plan(self.opened)
-        if self.whole:
+    def _again(self, plan: Plan | None, opens: Schedule) -> Plan:
+        """A plan of the run itself, once the model that was built again agrees with its cost."""
+        found = self.placing.plan(opens)
+        if self.whole or plan is None:
             return found
         theirs, ours = plan.present_value_pounds, found.present_value_pounds
         if abs(theirs - ours) > SAME * max(abs(theirs), 1.0):
             raise InputError(
                 [Problem(
-                    "placing children again for the plan's own schemes does not give the plan's "
-                    "cost, so its inputs or this program have changed since.",
+                    "placing children again for the run's own schemes does not give the cost that "
+                    "the run says, so its inputs or this program have changed since.",
                     "run the optimisation again, then make the business case.",
                     file="inputs", value=f"{ours:,.0f} pounds instead of {theirs:,.0f}",
                 )]

@@ -248,7 +248,8 @@ def method(run: Run, case: BusinessCase) -> list[str]:
 
     def stated(key: str) -> str:
         entry = values[key]
-        return f"{_value_words(entry['value'], str(entry['unit']))} ({entry['source']}, {fmt.date(entry['date'])})"
+        text = _value_words(entry["value"], str(entry["unit"]))
+        return f"{text} ({entry['source']}, {fmt.date(entry['date'])})"
 
     return [
         "Do nothing, for all schemes together: only what is committed already. For one scheme: the "
