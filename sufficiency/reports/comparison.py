@@ -280,7 +280,10 @@ class Comparison:
         reference = of(self.reference.plan).set_index(list(keys))
         for i, run in self.others:
             mine = of(run.plan).set_index(list(keys))
-            both = mine.join(reference, how="outer", rsuffix="_reference")
+            both = mine.merge(
+                reference, how="outer", left_index=True, right_index=True,
+                suffixes=("", "_reference"),
+            )  # fmt: skip
             for value in values:
                 for name in (value, f"{value}_reference"):
                     both[name] = both[name].astype(float).fillna(0.0)
