@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import docx
+import openpyxl
 import pandas as pd
 import pytest
 from docx.oxml.ns import qn
@@ -148,6 +149,23 @@ def test_the_page_fits_and_asks_for_nothing(cased: Path) -> None:
             assert not browser.errors and not browser.requests
     finally:
         browser.close()
+
+
+def test_the_workbook_holds_the_tables(cased: Path, case: BusinessCase) -> None:
+    book = openpyxl.load_workbook(cased / "workbook.xlsx")
+    rows = [[c.value for c in row] for row in book["Business case"].iter_rows(min_row=5)]
+    head = next(i for i, row in enumerate(rows) if row[0] == "Scheme")
+    found = [row for row in rows[head + 1 :] if row[1] in ("do nothing", "bases only",
+                                                          "do minimum", "do this")]  # fmt: skip
+    assert len(found) == len(case.options)
+    at = rows[head].index("Net present value against do nothing")
+    for row, value in zip(found, case.options["net_present_value_pounds"], strict=True):
+        assert row[at] == pytest.approx(value)
+    years = book["Business case by year"]
+    listed = [r for r in years.iter_rows(min_row=6, values_only=True) if r[1] == "do this"]
+    shown = case.years[case.years["option"] == THIS]
+    assert sum(float(r[6]) for r in listed) == pytest.approx(shown["change_pounds"].sum())
+    assert "Switching values" in book.sheetnames
 
 
 # ------------------------------------------------------------------ document

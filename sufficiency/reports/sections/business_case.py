@@ -20,7 +20,7 @@ FAILURES = {
     "unmet": "Without a suitable place",
     "over_capacity": "Above commissioned places",
     "beyond_limit": "Beyond what schools can hold",
-    "over_guide": "Journey over the guide",
+    "over_guide": "With a journey over the guide",
 }
 SMALL = 0.05
 """Child-years below which a difference is rounding of the solver."""
@@ -76,7 +76,11 @@ def scheme_section(run: Run, case: BusinessCase, subject: str) -> Section:
             further = (
                 f"By the plan's marginal values one more place in it would be worth "
                 f"{fmt.pounds(value)} today and cost {fmt.pounds(cost)}: "
-                + ("it could be larger." if value > cost else "it is large enough.")
+                + (
+                    "a larger one would pay, if there were room and money for it."
+                    if value > cost
+                    else "it is large enough."
+                )
             )
     switches = case.of("switching", subject)
     blocks: list[Block] = [
@@ -175,14 +179,15 @@ def _number(case: BusinessCase, subject: str) -> str:
             "counted."
         ),
     ]
-    spared = [
-        f"{fmt.child_years(as_float(nothing[c]) - as_float(this[c]))} "
-        f"{FAILURES[c][0].lower()}{FAILURES[c][1:]}"
-        for c in FAILURES
-        if as_float(nothing[c]) - as_float(this[c]) > SMALL
-    ]
-    if spared:
-        parts.append(f"Beyond money it spares {fmt.in_words(spared)}.")
+    for verb, sign in (("spares", 1), ("adds", -1)):
+        changed = [
+            f"{fmt.child_years(sign * change)} {words[0].lower()}{words[1:]}"
+            for column, words in FAILURES.items()
+            for change in [as_float(nothing[column]) - as_float(this[column])]
+            if sign * change > SMALL
+        ]
+        if changed:
+            parts.append(f"Beyond money it {verb} {fmt.in_words(changed)}.")
     return " ".join(parts)
 
 
@@ -295,8 +300,11 @@ def _worth_chart(run: Run, case: BusinessCase) -> Figure:
     worth = {s: as_float(_row(case, s, THIS)["net_present_value_pounds"]) for s in single}
     order = sorted(single, key=lambda s: (-worth[s], name_of(run, s)))
     paying = sum(v >= 0 for v in worth.values())
-    said = "Every scheme pays" if paying == len(order) else f"{paying} of {len(order)} schemes pay"
-    title = f"{said} for themselves"
+    title = (
+        "Every scheme pays for itself"
+        if paying == len(order)
+        else f"{paying} of {len(order)} schemes pay for themselves"
+    )
     names = [name_of(run, s) for s in order]
     values = [worth[s] for s in order]
     words = [_signed(v) for v in values]
