@@ -22,6 +22,7 @@ FAILURES = {
     "beyond_limit": "Beyond what schools can hold",
     "over_guide": "With a journey over the guide",
 }
+LINES_IN_CELL = 8
 SMALL = 0.05
 """Child-years below which a difference is rounding of the solver."""
 
@@ -650,20 +651,24 @@ def _places_table(run: Run, case: BusinessCase, subject: str) -> Table:
 
 def triggers_table(run: Run, case: BusinessCase, subjects: Sequence[str], words: str) -> Table:
     """What to check before a scheme goes ahead, with source and date."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for r in _about(case.triggers, subjects):
-        key = (str(r.trigger), str(r.source), str(r.date))
-        found.setdefault(key, []).append(f"{name_of(run, str(r.subject))}: {r.why}")
-    rows = [
-        Row(trigger, ["\n".join(why), source, date])
-        for (trigger, source, date), why in found.items()
-    ]
+        whys = found.setdefault((str(r.trigger), str(r.source), str(r.date)), {})
+        whys.setdefault(str(r.why), []).append(name_of(run, str(r.subject)))
+    rows = []
+    for (trigger, source, date), whys in found.items():
+        lines = [f"{fmt.in_words(names)}: {why}" for why, names in whys.items()]
+        for at in range(0, len(lines), LINES_IN_CELL):
+            # A row is never broken over pages, so none may be taller than one.
+            more = "" if at == 0 else " (continued)"
+            part = "\n".join(lines[at : at + LINES_IN_CELL])
+            rows.append(Row(f"{trigger}{more}", [part, source, date]))
     return Table(
         caption=f"{words}; a list for planners and no legal advice",
         headers=["To check", "Schemes, and why", "Source", "Dated"],
         rows=rows,
         source=_file("triggers"),
-        folded=f"{words} ({len(rows)})",
+        folded=f"{words} ({len(found)})",
         text_columns=frozenset({1, 2, 3}),
         dense=True,
         printed=True,
