@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sufficiency.plan import Plan
-from sufficiency.reports import charts, place_map
+from sufficiency.reports import charts, measures, place_map
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import (
     Block,
@@ -396,6 +396,7 @@ def travel(run: Run) -> Section:
         number,
         sure,
         [
+            *_journey_bands(run),
             *([_travel_chart(run, table, phases, guides)] if phases else []),
             _travel_table(run, run.plan, "", "tables/travel_summary.csv"),
             *(
@@ -410,6 +411,66 @@ def travel(run: Run) -> Section:
             ),
         ],
     )  # fmt: skip
+
+
+def _journey_bands(run: Run) -> list[Figure]:
+    """Children by length of journey against the guides of 45 and 75 minutes."""
+    table = measures.journeys(run, run.plan)
+    before = measures.journeys(run, run.without) if run.without is not None else None
+    if as_float(table.to_numpy().sum()) < TOLERANCE:
+        return []
+    names = list(measures.BAND_NAMES)
+    base, last = year_label(run.base), year_label(run.last)
+    over = [as_float(table.loc[names[3:], y].sum()) for y in (run.base, run.last)]
+    title = (
+        f"{fmt.capital_first(fmt.children(over[1]))} over 45 minutes in {last}, "
+        f"{fmt.whole(over[0])} in {base}"
+    )
+    series = [
+        (base, list(table[run.base]), "#b1b4b6"),
+        *([("without", list(before[run.last]), charts.SHADES[0])] if before is not None else []),
+        (last, list(table[run.last]), charts.NAVY),
+    ]
+    entries = [(place_map.swatch("#b1b4b6"), f"{base}, actual")]
+    if before is not None:
+        words = f"{last}, projected, committed schemes only"
+        entries.append((place_map.swatch(charts.SHADES[0]), words))
+    entries.append((place_map.swatch(charts.NAVY), f"{last}, projected, with the plan's schemes"))
+    rows = []
+    for name in names:
+        cells = [fmt.count(as_float(table.at[name, run.base]))]
+        if before is not None:
+            cells.append(fmt.count(as_float(before.at[name, run.last])))
+        rows.append(Row(f"{name} minutes", [*cells, fmt.count(as_float(table.at[name, run.last]))]))
+    totals = [table[run.base].sum(), *([before[run.last].sum()] if before is not None else []),
+              table[run.last].sum()]  # fmt: skip
+    rows.append(Row("All journeys", fmt.counts(totals), total=True))
+    heads = [f"{base} actual", *([f"{last}, committed only"] if before is not None else []), last]
+    return [
+        Figure(
+            title=title,
+            caption=(
+                f"Children by one-way minutes, all phases, {run.authority}. The guides are 45 "
+                "minutes up to Year 6 and 75 minutes from Year 7 in the model of England; a "
+                "journey over one may be right for a child. Source: tables/placements.csv, "
+                "tables/stays.csv."
+            ),
+            alt=f"{title}. In {last}: "
+            + "; ".join(f"{n} minutes {fmt.count(as_float(table.at[n, run.last]))}" for n in names)
+            + ".",
+            draw=lambda width: charts.render(
+                charts.bands(names, series, [(2, "45"), (4, "75")], width, "Children")
+            ),
+            key=Legend(entries),
+            table=Table(
+                caption="Children by one-way minutes",
+                headers=["Journey", *heads],
+                rows=rows,
+                source="tables/placements.csv",
+                folded="Numbers behind this chart",
+            ),
+        )
+    ]
 
 
 def _travel_chart(
@@ -542,6 +603,7 @@ def transfers(run: Run) -> Section:
     for point in points:
         part = table[table["transition_point"] == point]
         phase = names.get(str(point), "")
+        blocks.append(_flow_chart(run, part, as_int(point), phase))
         blocks.append(_transfer_table(part, order, as_int(point), phase, run.period))
     blocks.append(
         Text(
@@ -551,6 +613,46 @@ def transfers(run: Run) -> Section:
         )
     )
     return Section("transfers", question, answer, number, sure, blocks)
+
+
+def _flow_chart(run: Run, part: pd.DataFrame, point: int, phase: str) -> Figure:
+    """Who goes from kind to kind at one transition point, over all planned years."""
+    flows = part.groupby(["came", "goes"], as_index=False)["children"].sum()
+    drawn = flows[flows["children"] >= TOLERANCE]
+    known = drawn[drawn["came"] != "New plan"]
+    moved = known[known["came"] != known["goes"]]
+    at = year_group_name(point)
+    among = as_float(known["children"].sum())
+    share = fmt.share_of(as_float(moved["children"].sum()), among)
+    title = (
+        f"At {at}, {share} change their kind of placement"
+        if among > TOLERANCE
+        else f"At {at}, all placements are new"
+    )
+    biggest = moved.sort_values("children", ascending=False).head(4)
+    spoken = "; ".join(
+        f"{r.came} to {r.goes} {fmt.count(as_float(r.children))}" for r in records(biggest)
+    )
+    key = [(place_map.swatch(charts.STAYS), "stays in the same kind")]
+    if (drawn["came"] == "New plan").any():
+        key.append((place_map.swatch(charts.JOINS), "new plan"))
+    key += [
+        (place_map.swatch(charts.COLOURS[g]), f"from {g}")
+        for g in charts.COLOURS
+        if g in set(moved["came"])
+    ]
+    return Figure(
+        title=title,
+        caption=(
+            f"Children who enter {at}{f' ({phase})' if phase else ''}, {run.authority}, over "
+            f"{run.period}, projected, with the plan's schemes. Left: where they were the year "
+            "before; right: where they go; the thicker, the more children. "
+            "Source: tables/transfers.csv."
+        ),
+        alt=f"{title}. " + (f"Largest changes: {spoken}." if spoken else "Nobody changes."),
+        draw=lambda width: charts.render(charts.flows(drawn, width)),
+        key=Legend(key),
+    )
 
 
 def _transfer_table(
