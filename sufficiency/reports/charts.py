@@ -145,11 +145,17 @@ def _once(run: re.Match[str]) -> str:
     return f"<g{''.join(sorted(alike))}>{kept}</g>"
 
 
-def inline(drawn: str, alt_text: str) -> str:
+def inline(drawn: str, alt_text: str, parts: bool = False) -> str:
     """Make an SVG document part of a page: responsive, described, safe beside others.
 
     Clip paths of two charts carry the same ids when they come from the renderer; the second chart
     would be clipped by the first.
+
+    Args:
+        drawn: the SVG.
+        alt_text: its message.
+        parts: whether it holds parts that can be reached one by one, so that it is a group and no
+            single picture to a screen reader.
     """
     # From the content, so that the same run gives the same page.
     prefix = f"c{zlib.crc32((alt_text + drawn).encode()):08x}-"
@@ -161,8 +167,9 @@ def inline(drawn: str, alt_text: str) -> str:
     box = re.search(r'viewBox="([^"]+)"', opening.group())
     assert box is not None
     width = float(box.group(1).split()[2])
+    role = "group" if parts else "img"
     start = (
-        f'<svg viewBox="{box.group(1)}" role="img" aria-label="{escape(alt_text)}" '
+        f'<svg viewBox="{box.group(1)}" role="{role}" aria-label="{escape(alt_text)}" '
         f'font-family="{FONT}" style="max-width:{width:.0f}px">'
     )
     return start + drawn[opening.end() :]
@@ -502,8 +509,9 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     """When schemes are built and open.
 
     Args:
-        rows: columns name, detail, spend_from, opens (academic years as int), colour; in the
-            order in which they are drawn.
+        rows: columns name, detail, spend_from, opens (academic years as int), colour, and the
+            milestones consult_at, decide_at, notify_at, full_at (years since April; NaN: none); in
+            the order in which they are drawn.
         years: first financial year to last academic year.
         width: of the page in pixels.
     """
@@ -522,8 +530,8 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     letters = int((width - 20) / 6.1)
     frame["label"] = [t if len(t) <= letters else t[: letters - 1] + "…" for t in frame["label"]]
     frame["ink"] = frame["colour"].map(lambda c: ON_COLOUR.get(c, INK))
-    low, high = float(years[0]), end + 5 / 12
-    ticks = list(range(years[0], years[-1] + 2))
+    low, high = min(float(years[0]), float(frame["consult_at"].min()) - 0.05), end + 5 / 12
+    ticks = list(range(math.ceil(low), years[-1] + 2))
     every = 1 if width >= NARROW else 3
     y = _rows(height)
     axis = alt.Axis(
@@ -541,16 +549,33 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     opened = base.mark_bar(orient="horizontal", size=18).encode(
         x=alt.X("open_at:Q"), x2="end:Q", y=y, color=alt.Color("colour:N", scale=None)
     )
+    before_building = base.mark_rule(color=CHARCOAL, strokeWidth=4).encode(
+        x=alt.X("consult_at:Q"), x2="decide_at:Q", y=y
+    )
+    notified = base.mark_point(
+        shape="diamond", filled=True, size=55, color="#ffffff", stroke=INK, strokeWidth=1.6,
+        opacity=1,
+    ).encode(x=alt.X("notify_at:Q"), y=y)  # fmt: skip
+    filled = (
+        base.transform_filter(alt.datum.full_at < alt.datum.end)
+        .mark_rule(color="#ffffff", strokeWidth=3, strokeDash=[3, 2], yOffset=-9, y2Offset=9)
+        .encode(x=alt.X("full_at:Q"), y=y, y2="row:Q")
+    )
     inner = width - 24
     per_year = inner / (high - low)
-    inside = alt.datum.end - alt.datum.open_at > 66 / per_year
+    # The words stand clear of the mark at which all places are on offer.
+    letters_wide = 66 / per_year
+    hidden = (frame["full_at"] - frame["open_at"] < letters_wide) & (frame["full_at"] < frame["end"])
+    frame["word_at"] = frame["full_at"].where(hidden, frame["open_at"])
+    base = alt.Chart(frame)
+    inside = alt.datum.end - alt.datum.word_at > letters_wide
     text = (
         base.transform_filter(inside)
         .mark_text(align="left", dx=5, fontSize=12)
-        .encode(x="open_at:Q", y=y, text="when:N", color=alt.Color("ink:N", scale=None))
+        .encode(x="word_at:Q", y=y, text="when:N", color=alt.Color("ink:N", scale=None))
     )
     before = (
-        base.transform_filter(alt.datum.end - alt.datum.open_at <= 66 / per_year)
+        base.transform_filter(alt.datum.end - alt.datum.word_at <= letters_wide)
         .mark_text(align="right", dx=-5, fontSize=12, color=INK)
         .encode(x="open_at:Q", y=y, text="when:N")
     )
@@ -558,7 +583,9 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         x=alt.value(0), y=y, text="label:N"
     )
     return _finish(
-        alt.layer(building, opened, text, before, name).properties(width=inner, height=height)
+        alt.layer(
+            building, opened, before_building, notified, filled, text, before, name
+        ).properties(width=inner, height=height)
     )
 
 
@@ -585,7 +612,7 @@ def shares(
             words.append({"row": y + 9, "text": name, "x": -left, "bold": True})
         else:
             middle = y + (len(bars) * 17 - 3) / 2
-            words.append({"row": middle, "text": name, "x": -left, "bold": True})
+            words.append({"row": middle, "text": _wrap(name, 26), "x": -left, "bold": True})
         y += head
         for year, values in bars:
             whole = sum(values.values())
@@ -636,7 +663,7 @@ def _words_at(frame: pd.DataFrame, rows_axis: Any, weight: str) -> list[Any]:
             alt.Chart(part)
             .mark_text(
                 align="left", baseline="middle", fontSize=12 if weight == "bold" else 11.5,
-                fontWeight=weight, color=INK,
+                fontWeight=weight, color=INK, lineBreak="\n", lineHeight=13,
             )
             .encode(x=alt.value(float(str(at))), y=rows_axis, text="text:N")
         )  # fmt: skip
@@ -657,7 +684,7 @@ def flows(table: pd.DataFrame, width: int) -> Any:
         width: of the page in pixels.
     """
     narrow = width < NARROW
-    room = 100 if narrow else 215
+    room = 104 if narrow else 215
     height = 300.0
     order = ["New plan", *COLOURS]
     whole = float(table["children"].sum())
@@ -680,10 +707,10 @@ def flows(table: pd.DataFrame, width: int) -> Any:
                           "colour": JOINS if name == "New plan" else COLOURS[name]})  # fmt: skip
             at += tall + gap
         middles = [sides[side][n][0] + sides[side][n][1] / 2 for n in names]
-        placed = spread(middles, 44 if narrow else 17)
+        placed = spread(middles, 42 if narrow else 17)
         for name, pixel in zip(names, placed, strict=True):
             count = f"{totals[name]:,.0f}" if totals[name] >= 9.95 else f"{totals[name]:,.1f}"
-            text = f"{_wrap(name, 13)}\n{count}" if narrow else f"{name}  {count}"
+            text = _wrap(f"{name} {count}", 15) if narrow else f"{name}  {count}"
             labels.append({"x": x, "row": pixel, "text": text})
     taken = {side: {n: y for n, (y, _) in found.items()} for side, found in sides.items()}
     steps = [i / 24 for i in range(25)]
@@ -920,8 +947,11 @@ def ranges(
     x = alt.X(
         "low:Q",
         scale=alt.Scale(domain=[least - room, most + room], nice=False),
-        axis=alt.Axis(title=unit, tickCount=4 if width < NARROW else 8, format=number_format),
-    )
+        axis=alt.Axis(
+            title=unit, tickCount=4 if width < NARROW else 8,
+            labelExpr=f"datum.value == 0 ? '0' : format(datum.value, '{number_format}')",
+        ),
+    )  # fmt: skip
     base = alt.Chart(frame)
     inner = width - 24
     zero = pd.DataFrame({"low": [0.0]})
@@ -969,7 +999,7 @@ def bands(
     frame = pd.DataFrame(rows)
     top = max(float(frame["value"].max()), 1.0) * 1.22
     across = alt.Scale(domain=[0, len(names)], nice=False)
-    shown = [n.replace(" to ", "–").replace("up to ", "0–").replace("over ", ">") for n in names]
+    shown = [n.replace("up to ", "0–").replace(" to ", "–") for n in names]
     axis = alt.Axis(
         title="Minutes one way", values=[i + 0.5 for i in range(len(names))], ticks=False,
         grid=False, labelExpr=json.dumps(shown) + "[floor(datum.value)]", labelOverlap=False,

@@ -162,7 +162,7 @@ TESTS: Final = (
     Test("Fees of independent schools", ("fees",), 0.1),
     Test("Top-up funding", ("top_up",), 0.1),
     Test("Cost of transport", ("transport",), 0.1),
-    Test("Number of children in every placement",
+    Test("Children in every placement",
          ("fees", "top_up", "per_child_charge", "transport"), 0.1),
     Test("Cost of building", ("capital",), 0.2),
 )  # fmt: skip

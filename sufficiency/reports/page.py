@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from altair.utils.schemapi import debug_mode
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
-from sufficiency.reports.blocks import Figure
+from sufficiency.reports.blocks import Figure, Section
 from sufficiency.reports.charts import inline
 from sufficiency.reports.facts import Run, as_float
 from sufficiency.reports.sections import sections
@@ -89,8 +90,14 @@ def render(run: Run) -> str:
     )
     template = environment.from_string((shipped / "page.html").read_text(encoding="utf-8"))
     style = (shipped / "page.css").read_text(encoding="utf-8")
-    stamp = run.stamp
     found = sections(run)
+    # Charts are checked against the schema in the tests; here that takes as long as drawing them.
+    with debug_mode(False):
+        return _filled(run, template, style, found)
+
+
+def _filled(run: Run, template: Template, style: str, found: list[Section]) -> str:
+    stamp = run.stamp
     return template.render(
         style=Markup(style),
         title=str(stamp.get("title") or stamp.get("name") or "Plan"),
@@ -182,7 +189,7 @@ def tiles(run: Run) -> list[tuple[str, str]]:
 def picture(figure: Figure) -> dict[str, Markup]:
     """A figure drawn for a wide page and for a telephone."""
     drawn = {"wide": figure.draw(WIDE), "narrow": figure.draw(NARROW)}
-    return {name: Markup(inline(svg, figure.alt)) for name, svg in drawn.items()}
+    return {name: Markup(inline(svg, figure.alt, figure.parts)) for name, svg in drawn.items()}
 
 
 def drawing(entry: str) -> Markup:

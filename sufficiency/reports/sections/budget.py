@@ -233,7 +233,7 @@ def sensitivity(run: Run) -> Section:
                 continue
             share = as_float(two["share"].max())
             rows.append(
-                (f"{name} ±{fmt.percent(share)}: {LEDGERS[str(ledger)]}", low / scale[0],
+                (f"{name} ±{fmt.percent(share)}: {_PURSES.get(str(ledger), ledger)}", low / scale[0],
                  middle / scale[0], high / scale[0], "")
             )  # fmt: skip
             if ledger == "dsg" and high - low > widest[1]:
@@ -290,6 +290,9 @@ def sensitivity(run: Run) -> Section:
     return Section(
         "sensitivity", question, answer, number, sure, [*blocks, _sensitivity_table(run, table)]
     )
+
+
+_PURSES = {"dsg": "schools grant", "general_fund": "general fund", "capital": "capital"}
 
 
 def _sensitivity_table(run: Run, table: pd.DataFrame) -> Table:

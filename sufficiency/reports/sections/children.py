@@ -487,10 +487,19 @@ def local_places(run: Run) -> Section:
     )
     gaps = run.plan.gaps
     largest = max(as_float(gaps[["gap", "gap_without_schemes"]].to_numpy().max()), 3.0)
-    by_phase = gaps.groupby("phase")["children_needing"].sum()
-    phases = [p for p in run.phases if as_float(by_phase.get(p, 0.0)) > TOLERANCE]
+    by_phase = gaps.groupby(["phase", "academic_year"])[["gap", "gap_without_schemes"]].sum()
+    worst = by_phase.max(axis=1).groupby("phase").max()
     blocks: list[Block] = [_gap_chart(run)]
-    blocks += [_gap_map(run, phase, largest) for phase in phases]
+    blocks += [_gap_map(run, p, largest) for p in run.phases if worst.get(p, 0.0) >= DRAWN_GAP]
+    few = [p for p in run.phases if TOLERANCE < worst.get(p, 0.0) < DRAWN_GAP]
+    if few:
+        blocks.append(
+            Text(
+                f"Not drawn, for fewer than {DRAWN_GAP} children have no local place in any year: "
+                f"{fmt.in_words(few)}. Their numbers are in tables/gaps.csv.",
+                "note",
+            )
+        )
     return Section("gaps", "Do we have enough local places?", answer, number, sure, blocks)
 
 
@@ -541,6 +550,10 @@ def _gap_chart(run: Run) -> Figure:
             dense=True,
         ),
     )  # fmt: skip
+
+
+DRAWN_GAP = 8
+"""Children without a local place in some year from which a phase is worth a picture."""
 
 
 def _designations(run: Run) -> list[str]:

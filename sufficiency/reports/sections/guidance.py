@@ -138,7 +138,7 @@ def _reliance(run: Run) -> list[str]:
     return [
         words,
         "A share is no proof of over-reliance: some children need what only such a school offers, "
-        "and families may choose it. The plan moves nobody who is settled.",
+        "and families may choose it. The plan moves nobody within a phase.",
     ]
 
 
@@ -190,7 +190,7 @@ def _opportunities(run: Run) -> list[str]:
             f"At transition points over {run.period}, "
             f"{fmt.children(as_float(back['children'].sum()))} come from independent and non-maintained special schools into bases and state "
             f"special schools of the authority, and {fmt.whole(as_float(into['children'].sum()))} "
-            "go or are newly placed the other way."
+            "enter them from elsewhere or with a new plan."
         )
         if as_float(back["children"].sum()) > TOLERANCE:
             by = back.groupby("transition_point")["children"].sum()

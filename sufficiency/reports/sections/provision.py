@@ -280,8 +280,17 @@ def whereabouts(run: Run) -> Section:
         draw=lambda width: place_map.draw(data, width),
         key=_map_key(data),
         table=_journeys_table(run, data),
+        parts=True,
     )
-    blocks: list[Block] = [figure]
+    blocks: list[Block] = [
+        Text(
+            "Point at an area, a school or a scheme, or reach schools and schemes with the Tab "
+            "key, to read what it is. Every area stands in the last table of this section.",
+            "note",
+        ),
+        figure,
+        _missing_map(run, data),
+    ]
     if len(data.schemes):
         blocks.append(
             Table(
@@ -304,22 +313,81 @@ def whereabouts(run: Run) -> Section:
                 dense=True,
             )
         )
+    blocks.append(_areas_table(run, data))
     return Section("map", question, answer, number, sure, blocks)
 
 
-def _map_key(data: place_map.MapData) -> Legend:
+def _missing_map(run: Run, data: place_map.MapData) -> Figure:
+    """The same map, with areas shaded by children without a local state place."""
+    total = as_float(data.cells["missing"].sum())
+    unmet = as_float(data.cells["unmet"].sum())
+    by = data.cells.groupby("locality")["missing"].sum()
+    title = (
+        f"Most missing local places in {year_label(run.last)}: {by.idxmax()}"
+        if total >= 0.5
+        else f"Hardly anybody lacks a local place in {year_label(run.last)}"
+    )
+    if len(title.split()) > 10:
+        title = f"{fmt.whole(total)} missing local places in {year_label(run.last)}"
+    return Figure(
+        title=title,
+        caption=(
+            "Children who need more than a mainstream class and are not in a local state place, by "
+            f"home area, {run.authority}, {year_label(run.last)}, projected, with the plan's "
+            f"schemes: {fmt.whole(total)} in all, of whom "
+            f"{fmt.count(unmet)} have no suitable place at all. Source: tables/placements.csv, "
+            "tables/unmet.csv."
+        ),
+        alt=f"{title}. "
+        + "; ".join(f"{name} {fmt.count(as_float(v))}" for name, v in by.items())
+        + ".",
+        draw=lambda width: place_map.draw(data, width, "missing"),
+        key=_map_key(data, "missing"),
+        parts=True,
+    )
+
+
+def _areas_table(run: Run, data: place_map.MapData) -> Table:
+    """Every area of the map, for those who cannot point at it."""
+    rows: list[Row] = []
+    for locality, part in data.cells.groupby("locality", sort=True):
+        rows.append(Row(str(locality)))
+        for c in records(part.sort_values("name")):
+            rows.append(
+                Row(
+                    str(c.name),
+                    [
+                        *fmt.counts((c.children, c.needing, c.missing, c.unmet)),
+                        fmt.NOT_AVAILABLE if math.isnan(c.minutes) else fmt.whole(c.minutes),
+                    ],
+                )
+            )
+    return Table(
+        caption=f"Every area in {year_label(run.last)}, with the plan's schemes",
+        headers=["Area", "Children with a plan", "Need more than a mainstream class",
+                 "Without a local state place", "No suitable place", "Median minutes"],
+        rows=rows,
+        source="tables/placements.csv, tables/unmet.csv",
+        folded=f"All {len(data.cells):,} areas",
+        dense=True,
+    )  # fmt: skip
+
+
+def _map_key(data: place_map.MapData, shaded: str = "minutes") -> Legend:
     low, middle, high = (f"{b:.0f}" for b in place_map.BREAKS)
+    words: tuple[str, ...] = (
+        f"up to {low} minutes", f"{low} to {middle}", f"{middle} to {high}", f"over {high} minutes",
+    )  # fmt: skip
+    nobody = bool(data.cells["minutes"].isna().any())
+    if shaded == "missing":
+        words = ("fewer than half a child", "up to 2 children", "2 to 5", "5 or more")
+        nobody = bool((data.cells["needing"] < 1e-9).any())
     entries = [
-        (place_map.swatch(fill), words)
-        for fill, words in zip(
-            place_map.FILLS,
-            (f"up to {low} minutes", f"{low} to {middle}", f"{middle} to {high}",
-             f"over {high} minutes"),
-            strict=True,
-        )
-    ]  # fmt: skip
-    if data.cells["minutes"].isna().any():
-        entries.append((place_map.swatch(place_map.NO_CHILDREN), "no child in such provision"))
+        (place_map.swatch(fill), text) for fill, text in zip(place_map.FILLS, words, strict=True)
+    ]
+    if nobody:
+        none = "nobody needs such a place" if shaded == "missing" else "no child in such provision"
+        entries.append((place_map.swatch(place_map.NO_CHILDREN), none))
     present = set(data.provisions["group"]) | set(data.schemes["group"])
     for group in GROUPS:
         if group in present:
@@ -329,6 +397,9 @@ def _map_key(data: place_map.MapData) -> Legend:
         entries.append((place_map.mark_swatch(place_map.badge_swatch()), "scheme that opens"))
     if len(data.sites):
         entries.append((place_map.mark_swatch(place_map.site_swatch()), "candidate site, not used"))
+    for places in (10, 150):
+        mark = place_map.symbol("State special school", 11, 11, place_map.radius(places, False))
+        entries.append((place_map.mark_swatch(mark), f"{places} places"))
     return Legend(entries)
 
 
