@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import altair as alt
 import pandas as pd
@@ -565,7 +565,9 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     per_year = inner / (high - low)
     # The words stand clear of the mark at which all places are on offer.
     letters_wide = 66 / per_year
-    hidden = (frame["full_at"] - frame["open_at"] < letters_wide) & (frame["full_at"] < frame["end"])
+    hidden = (frame["full_at"] - frame["open_at"] < letters_wide) & (
+        frame["full_at"] < frame["end"]
+    )
     frame["word_at"] = frame["full_at"].where(hidden, frame["open_at"])
     base = alt.Chart(frame)
     inside = alt.datum.end - alt.datum.word_at > letters_wide
@@ -639,7 +641,8 @@ def shares(
         x=alt.X("low:Q", scale=scale, axis=None), x2="high:Q", y=rows_axis,
         color=alt.Color("colour:N", scale=None),
     )  # fmt: skip
-    text = base.mark_text(fontSize=11, baseline="middle").encode(
+    said = alt.Chart(pd.DataFrame([p for p in parts if p["text"]]))
+    text = said.mark_text(fontSize=11, baseline="middle").encode(
         x=alt.X("middle:Q"), y=rows_axis, text="text:N", color=alt.Color("ink:N", scale=None)
     )
     layers = [bars_layer, text]
@@ -663,7 +666,8 @@ def _words_at(frame: pd.DataFrame, rows_axis: Any, weight: str) -> list[Any]:
             alt.Chart(part)
             .mark_text(
                 align="left", baseline="middle", fontSize=12 if weight == "bold" else 11.5,
-                fontWeight=weight, color=INK, lineBreak="\n", lineHeight=13,
+                fontWeight="bold" if weight == "bold" else "normal", color=INK, lineBreak="\n",
+                lineHeight=13,
             )
             .encode(x=alt.value(float(str(at))), y=rows_axis, text="text:N")
         )  # fmt: skip
@@ -750,7 +754,10 @@ def flows(table: pd.DataFrame, width: int) -> Any:
         )  # fmt: skip
     ends = pd.DataFrame(nodes)
     words = pd.DataFrame(labels)
-    for x, align, shift in ((0.0, "right", -1), (1.0, "left", 1)):
+    sides_of: tuple[tuple[float, Literal["left", "right"], int], ...] = (
+        (0.0, "right", -1), (1.0, "left", 1),
+    )  # fmt: skip
+    for x, align, shift in sides_of:
         layers.append(
             alt.Chart(ends[ends["x"] == x])
             .mark_bar(size=9, xOffset=5 * shift, orient="vertical")
@@ -818,11 +825,11 @@ def heat_grid(
                               "x": -float(left) if first else 0.0})  # fmt: skip
             for at, value in enumerate(row.values):
                 level = heat_level(value, largest)
-                text = "–" if value is None else "" if value < 0.5 else f"{value:,.0f}"
+                text = "\N{EN DASH}" if value is None else "" if value < 0.5 else f"{value:,.0f}"
                 cells.append({
                     "row": y, "row2": y + high, "middle": y + 8, "x": at, "x2": at + 1,
                     "centre": at + 0.5, "colour": HEAT[level], "ink": HEAT_INK[level],
-                    "text": text if len(text) * 6.2 <= step + 2 else "",
+                    "text": text if len(text) * 6.2 <= step + 1 else "",
                 })  # fmt: skip
             y += high + 1
         height = max(y, high)
@@ -843,7 +850,7 @@ def heat_grid(
                 x=alt.X("x:Q", scale=across, axis=axis), x2="x2:Q", y=rows_axis, y2="row2:Q",
                 color=alt.Color("colour:N", scale=None),
             ),
-            base.mark_text(fontSize=10, baseline="middle").encode(
+            alt.Chart(frame[frame["text"] != ""]).mark_text(fontSize=10.8, baseline="middle").encode(
                 x=alt.X("centre:Q", scale=across, axis=axis),
                 y=alt.Y("middle:Q", axis=None, scale=scale), text="text:N",
                 color=alt.Color("ink:N", scale=None),
@@ -878,9 +885,7 @@ def heat_level(value: float | None, largest: float) -> int:
 # ------------------------------------------------------------------ steps and ranges
 
 
-def waterfall(
-    steps: Sequence[tuple[str, float, float, str, str]], width: int
-) -> Any:
+def waterfall(steps: Sequence[tuple[str, float, float, str, str]], width: int) -> Any:
     """Bars from one total to another, each beginning where the one before ended.
 
     Args:
@@ -999,7 +1004,7 @@ def bands(
     frame = pd.DataFrame(rows)
     top = max(float(frame["value"].max()), 1.0) * 1.22
     across = alt.Scale(domain=[0, len(names)], nice=False)
-    shown = [n.replace("up to ", "0–").replace(" to ", "–") for n in names]
+    shown = [n.replace("up to ", "0\N{EN DASH}").replace(" to ", "\N{EN DASH}") for n in names]
     axis = alt.Axis(
         title="Minutes one way", values=[i + 0.5 for i in range(len(names))], ticks=False,
         grid=False, labelExpr=json.dumps(shown) + "[floor(datum.value)]", labelOverlap=False,

@@ -139,7 +139,9 @@ def _areas(run: Run, everyone: pd.DataFrame) -> Layer:
             "locality": [str(n) for n in table["locality"]] if len(table) else [],
             "median_minutes": [as_float(minutes.get(a, float("nan"))) for a in names],
             **_by_year(everyone, "area", names, run, "children"),
-            **_by_year(needing[~layouts.in_local_place(needing)], "area", names, run, "no_local_place"),
+            **_by_year(
+                needing[~layouts.in_local_place(needing)], "area", names, run, "no_local_place"
+            ),
             **_by_year(everyone[everyone["kind"] == UNMET], "area", names, run, "unmet"),
         },
         geometry=[polygons(shapes[a], centres[a]) for a in names],

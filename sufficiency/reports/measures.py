@@ -181,7 +181,7 @@ def sensitivity(run: Run) -> pd.DataFrame:
         less pounds_without). First the plan itself, with an empty test and share 0.
     """
     plans = [run.plan, run.without]
-    lines = []
+    lines: list[pd.Series | None] = []
     for plan in plans:
         if plan is None:
             lines.append(None)
@@ -263,7 +263,7 @@ def _full(run: Run) -> dict[str, int]:
     found = {}
     for s in records(run.opened):
         fill = own.get(s.scheme)
-        shares: Sequence[Any] = model.get(str(s.kind), model.get("default", [1.0]))
+        shares: Sequence[Any] = list(model.get(str(s.kind)) or model.get("default") or [1.0])
         if isinstance(fill, str) and fill:
             shares = fill.split("|")
         elif isinstance(fill, float | int) and fill == fill:

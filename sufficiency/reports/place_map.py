@@ -7,14 +7,15 @@ style alone: the page holds no script.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import MultiPoint, Point
 from shapely.geometry.base import BaseGeometry
 
@@ -23,6 +24,8 @@ from sufficiency.reports import layouts
 from sufficiency.reports.charts import COLOURS, FONT, INK, NARROW, SHADES
 from sufficiency.reports.facts import SPECIALIST, UNMET, Run, as_float, group_of, records
 from sufficiency.vocabulary import KINDS, academic_year_label
+
+Floats = NDArray[np.float64]
 
 BREAKS = (15.0, 30.0, 45.0)
 """Minutes at which the shade of an area changes; the last is the guide for primary age."""
@@ -58,6 +61,7 @@ class MapData:
         sites: name, easting, northing of candidate sites that no open scheme uses.
         schemes: number, scheme, name, kind, group, opens, places, easting, northing (NaN where a
             scheme has no place on the map).
+        marks: what is drawn above the areas, by width, once it was drawn.
     """
 
     land: BaseGeometry
@@ -67,6 +71,7 @@ class MapData:
     far: list[str]
     sites: pd.DataFrame
     schemes: pd.DataFrame
+    marks: dict[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def frame(self) -> tuple[float, float, float, float]:
@@ -242,7 +247,6 @@ def draw(data: MapData, width: int, shaded: str = "minutes") -> str:
     west, south, east, north = data.frame
     scale = min(width / (east - west), 900 / (north - south))
     wide, high = (east - west) * scale, (north - south) * scale
-    size = 5.0 if narrow else 6.5
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (x - west) * scale, (north - y) * scale
@@ -268,14 +272,28 @@ def draw(data: MapData, width: int, shaded: str = "minutes") -> str:
             fill = NO_CHILDREN if cell.needing < 1e-9 else FILLS[shade(cell.missing, shaded)]
         else:
             fill = NO_CHILDREN if math.isnan(cell.minutes) else FILLS[shade(cell.minutes)]
-        out.append(
-            f'<path d="{outline(cell.geometry)}" fill="{fill}">'
-            f"<title>{escape(area_words(cell))}</title></path>"
-        )
+        # A telephone has no pointer that could rest on an area.
+        words = "" if narrow else f"<title>{escape(area_words(cell))}</title>"
+        out.append(f'<path d="{outline(cell.geometry)}" fill="{fill}">{words}</path>')
     out.append("</g>")
-    spots_to_reach: list[str] = []
     out.append(f'<path d="{outline(data.land)}" fill="none" stroke="#3D3D3D" stroke-width="1.5"/>')
-    taken: list[tuple[float, float, float, float]] = []
+    if width not in data.marks:
+        data.marks[width] = _marks(data, at, wide, high, scale, narrow)
+    return "".join([*out, data.marks[width], "</svg>"])
+
+
+def _marks(
+    data: MapData,
+    at: Callable[[float, float], tuple[float, float]],
+    wide: float,
+    high: float,
+    scale: float,
+    narrow: bool,
+) -> str:
+    """Sites, provisions, schemes, their numbers, names of localities: the same on every map."""
+    out: list[str] = []
+    to_reach: list[str] = []
+    taken = _Taken(wide, high)
     for site in records(data.sites):
         x, y = at(site.easting, site.northing)
         out.append(
@@ -283,13 +301,13 @@ def draw(data: MapData, width: int, shaded: str = "minutes") -> str:
             f'stroke-width="4.5"/><path d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8" '
             f'stroke="#3D3D3D" stroke-width="1.8"><title>{escape(str(site.name))}</title></path>'
         )
-        taken.append((x - 5, y - 5, x + 5, y + 5))
+        taken.add((x - 5, y - 5, x + 5, y + 5))
     for provision in records(data.provisions):
         x, y = at(provision.easting, provision.northing)
         small = radius(provision.places, narrow)
         out.append(symbol(provision.group, x, y, small))
-        taken.append((x - small, y - small, x + small, y + small))
-        spots_to_reach.append(
+        taken.add((x - small, y - small, x + small, y + small))
+        to_reach.append(
             _spot(x, y, small, [str(provision.name), str(provision.words)], wide, high, narrow)
         )
     shown = data.schemes.dropna(subset=["easting", "northing"])
@@ -299,20 +317,18 @@ def draw(data: MapData, width: int, shaded: str = "minutes") -> str:
         spots.setdefault((round(x, 1), round(y, 1)), []).append(int(scheme.number))
         large = radius(scheme.places, narrow) + 1.5
         out.append(symbol(scheme.group, x, y, large, stroke=INK))
-        taken.append((x - large - 2, y - large - 2, x + large + 2, y + large + 2))
+        taken.add((x - large - 2, y - large - 2, x + large + 2, y + large + 2))
         kind = KINDS.get(str(scheme.kind), str(scheme.kind))
         lines = [f"{scheme.number}. {scheme.name}",
                  f"{kind}: {fmt.places(as_float(scheme.places))} from "
                  f"{academic_year_label(int(scheme.opens))}"]  # fmt: skip
-        spots_to_reach.append(_spot(x, y, large, lines, wide, high, narrow))
+        to_reach.append(_spot(x, y, large, lines, wide, high, narrow))
     for (x, y), numbers in sorted(spots.items()):
         for number in numbers:
-            out.append(_badge(number, x, y, 8.5 if narrow else 10, taken, wide, high))
-    out += _locality_names(data, at, taken, wide, high, 11 if narrow else 13)
+            out.append(_badge(number, x, y, 8.5 if narrow else 10, taken))
+    out += _locality_names(data, at, taken, 11 if narrow else 13)
     out += _scale_bar(scale, wide, high)
-    out += spots_to_reach
-    out.append("</svg>")
-    return "".join(out)
+    return "".join([*out, *to_reach])
 
 
 def shade(value: float, shaded: str = "minutes") -> int:
@@ -326,10 +342,9 @@ def area_words(cell: Any) -> str:
     """What an area says when it is pointed at."""
     minutes = "not applicable" if math.isnan(cell.minutes) else f"{cell.minutes:.0f} minutes"
     return (
-        f"{cell.name} ({cell.locality}): {fmt.count(cell.children)} children with a plan; "
-        f"{fmt.count(cell.missing)} of {fmt.count(cell.needing)} who need more than a mainstream "
-        f"class have no local state place; {fmt.count(cell.unmet)} have no suitable place; median "
-        f"journey to specialist provision: {minutes}"
+        f"{cell.name}, {cell.locality}: {fmt.count(cell.children)} children with a plan; "
+        f"no local state place: {fmt.count(cell.missing)} of {fmt.count(cell.needing)}; "
+        f"no suitable place: {fmt.count(cell.unmet)}; median journey: {minutes}"
     )
 
 
@@ -390,20 +405,25 @@ def symbol(
     return f'<path d="M{path}Z" {style}>{words}</path>'
 
 
-def _free(
-    box_: tuple[float, float, float, float],
-    taken: Sequence[tuple[float, float, float, float]],
-    wide: float,
-    high: float,
-) -> float:
-    """How much of a box is covered by others or lies outside: 0 is free."""
-    a, b, c, d = box_
-    covered = 0.0
-    if a < 0 or b < 0 or c > wide or d > high:
-        covered += 1e4
-    for e, f, g, h in taken:
-        covered += max(0.0, min(c, g) - max(a, e)) * max(0.0, min(d, h) - max(b, f))
-    return covered
+class _Taken:
+    """Boxes that are drawn already, in pixels: left, top, right, bottom."""
+
+    def __init__(self, wide: float, high: float) -> None:
+        self.wide, self.high = wide, high
+        self.boxes = np.zeros((0, 4))
+
+    def add(self, *boxes: tuple[float, float, float, float]) -> None:
+        """Mark boxes as drawn on."""
+        self.boxes = np.vstack([self.boxes, np.array(boxes, dtype=float)])
+
+    def covered(self, asked: Floats) -> Floats:
+        """How much of each box (rows) is covered by others or lies outside: 0 is free."""
+        a, b, c, d = (asked[:, i, None] for i in range(4))
+        e, f, g, h = (self.boxes[None, :, i] for i in range(4))
+        across = np.clip(np.minimum(c, g) - np.maximum(a, e), 0.0, None)
+        down = np.clip(np.minimum(d, h) - np.maximum(b, f), 0.0, None)
+        outside = ((a < 0) | (b < 0) | (c > self.wide) | (d > self.high)).ravel()
+        return np.asarray((across * down).sum(axis=1) + 1e4 * outside, dtype=float)
 
 
 def _badge(
@@ -411,24 +431,18 @@ def _badge(
     x: float,
     y: float,
     radius: float,
-    taken: list[tuple[float, float, float, float]],
-    wide: float,
-    high: float,
+    taken: _Taken,
 ) -> str:
     """A number near its marker where it covers no other, joined to it by a line."""
-    best: tuple[float, float, float] | None = None
-    for ring in range(2, 9):
-        for step in range(16):
-            angle = math.pi / 8 * step - math.pi / 4
-            cx = x + math.cos(angle) * radius * (0.6 + ring * 0.7)
-            cy = y + math.sin(angle) * radius * (0.6 + ring * 0.7)
-            spot = (cx - radius - 1, cy - radius - 1, cx + radius + 1, cy + radius + 1)
-            cost = _free(spot, taken, wide, high) + ring * 0.5
-            if best is None or cost < best[0]:
-                best = (cost, cx, cy)
-    assert best is not None
-    _, cx, cy = best
-    taken.append((cx - radius - 1, cy - radius - 1, cx + radius + 1, cy + radius + 1))
+    ring, step = (v.ravel() for v in np.meshgrid(np.arange(2, 9), np.arange(16), indexing="ij"))
+    angle = math.pi / 8 * step - math.pi / 4
+    cxs = x + np.cos(angle) * radius * (0.6 + ring * 0.7)
+    cys = y + np.sin(angle) * radius * (0.6 + ring * 0.7)
+    half = radius + 1
+    boxes = np.column_stack([cxs - half, cys - half, cxs + half, cys + half])
+    at = int(np.argmin(taken.covered(boxes) + ring * 0.5))
+    cx, cy = float(cxs[at]), float(cys[at])
+    taken.add((cx - half, cy - half, cx + half, cy + half))
     return (
         f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{cx:.1f}" y2="{cy:.1f}" stroke="{INK}" '
         f'stroke-width="1.4"/><circle cx="{cx:.1f}" cy="{cy:.1f}" r="{radius}" fill="{INK}" '
@@ -440,30 +454,23 @@ def _badge(
 
 def _locality_names(
     data: MapData,
-    at: object,
-    taken: list[tuple[float, float, float, float]],
-    wide: float,
-    high: float,
+    at: Callable[[float, float], tuple[float, float]],
+    taken: _Taken,
     font: float,
 ) -> list[str]:
     """Names of localities near the middle of their areas, where they cover no marker."""
-    assert callable(at)
     out = []
     for locality, part in data.cells.groupby("locality", sort=True):
         middle = np.mean(np.array(part["point"].tolist(), dtype=float), axis=0)
         x, y = at(as_float(middle[0]), as_float(middle[1]))
         half = len(str(locality)) * font * 0.29
-        best: tuple[float, float, float] | None = None
-        for dy in range(-10, 11):
-            for dx in range(-6, 7):
-                cx, cy = x + dx * 12, y + dy * 9
-                spot = (cx - half - 2, cy - font, cx + half + 2, cy + 4)
-                cost = _free(spot, taken, wide, high) + 0.15 * math.hypot(dx * 12, dy * 9)
-                if best is None or cost < best[0]:
-                    best = (cost, cx, cy)
-        assert best is not None
-        _, cx, cy = best
-        taken.append((cx - half - 2, cy - font, cx + half + 2, cy + 4))
+        steps = np.meshgrid(np.arange(-10, 11) * 9.0, np.arange(-6, 7) * 12.0, indexing="ij")
+        dy, dx = (v.ravel() for v in steps)
+        cxs, cys = x + dx, y + dy
+        boxes = np.column_stack([cxs - half - 2, cys - font, cxs + half + 2, cys + 4])
+        best = int(np.argmin(taken.covered(boxes) + 0.15 * np.hypot(dx, dy)))
+        cx, cy = float(cxs[best]), float(cys[best])
+        taken.add((cx - half - 2, cy - font, cx + half + 2, cy + 4))
         out.append(
             f'<text x="{cx:.1f}" y="{cy:.1f}" text-anchor="middle" font-size="{font}" '
             'font-weight="bold" stroke="#ffffff" stroke-width="3.5" stroke-linejoin="round" '

@@ -233,7 +233,7 @@ def sensitivity(run: Run) -> Section:
                 continue
             share = as_float(two["share"].max())
             rows.append(
-                (f"{name} ±{fmt.percent(share)}: {_PURSES.get(str(ledger), ledger)}", low / scale[0],
+                (f"{name} ±{fmt.percent(share)}: {_PURSES[str(ledger)]}", low / scale[0],
                  middle / scale[0], high / scale[0], "")
             )  # fmt: skip
             if ledger == "dsg" and high - low > widest[1]:

@@ -30,6 +30,7 @@ from sufficiency.reports.facts import (
     as_int,
     group_of,
     records,
+    widest,
 )
 from sufficiency.vocabulary import (
     KINDS,
@@ -616,7 +617,7 @@ def _gap_map(run: Run, phase: str, largest: float) -> Figure:
     by = part[part["academic_year"] == run.last].groupby(["locality", "designation"])["gap"].sum()
     worst = ""
     if len(by) and as_float(by.max()) >= 0.5:
-        place, designation = by.idxmax()
+        place, designation = widest(by)
         worst = f" Widest: {designation} in {place}, {fmt.children(as_float(by.max()))}."
     pictures = (
         [("With committed schemes only", grids[0]), ("With the plan's schemes", grids[1])]

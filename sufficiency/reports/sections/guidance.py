@@ -5,7 +5,7 @@ from __future__ import annotations
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports import measures
 from sufficiency.reports.blocks import Block, Heading, Section, Text
-from sufficiency.reports.facts import TOLERANCE, Run, as_float, as_int
+from sufficiency.reports.facts import TOLERANCE, Run, as_float, as_int, widest
 from sufficiency.vocabulary import KINDS, LEDGERS, year_group_name
 from sufficiency.vocabulary import academic_year_label as year_label
 
@@ -77,9 +77,7 @@ def _sufficient(run: Run) -> list[str]:
     found = []
     for year, word in ((run.base, "Now"), (run.last, "By the end")):
         row = run.local_by_year.loc[year]
-        needing, local = (
-            as_float(row[c]) for c in ("children_needing", "in_local_state_places")
-        )
+        needing, local = (as_float(row[c]) for c in ("children_needing", "in_local_state_places"))
         part = measures.in_and_out(run, run.plan).loc[year]
         found.append(
             f"{word} ({year_label(year)}): {fmt.whole(local)} of the {fmt.children(needing)} who "
@@ -92,7 +90,7 @@ def _sufficient(run: Run) -> list[str]:
     last = gaps[gaps["academic_year"] == run.last]
     if len(last) and as_float(last["gap"].max()) >= 0.5:
         by = last.groupby(["locality", "designation"])["gap"].sum()
-        place, designation = by.idxmax()
+        place, designation = widest(by)
         found.append(
             f"The widest gap in {year_label(run.last)} is {designation} in {place}: "
             f"{fmt.children(as_float(by.max()))} without a local state place. Neighbours' vacant "
@@ -188,7 +186,8 @@ def _opportunities(run: Run) -> list[str]:
         into = table[~table["from_kind"].isin(DEAR) & table["to_kind"].isin(DEAR)]
         found.append(
             f"At transition points over {run.period}, "
-            f"{fmt.children(as_float(back['children'].sum()))} come from independent and non-maintained special schools into bases and state "
+            f"{fmt.children(as_float(back['children'].sum()))} come from "
+            "independent and non-maintained special schools into bases and state "
             f"special schools of the authority, and {fmt.whole(as_float(into['children'].sum()))} "
             "enter them from elsewhere or with a new plan."
         )

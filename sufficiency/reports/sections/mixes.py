@@ -26,7 +26,7 @@ def needs_and_phases(run: Run) -> Section:
     if totals.sum() < TOLERANCE:
         return Section("needs", question, "No child has a plan in the last year.")
     special = ends[ends["group"] == "Independent or non-maintained"]
-    most = special.loc[special["children"].idxmax()] if len(special) else None
+    special = special.sort_values("children", ascending=False)
     largest = str(totals.idxmax())
     answer = (
         f"{_need(largest)} is the most frequent need in {year_label(run.last)}: "
@@ -34,12 +34,12 @@ def needs_and_phases(run: Run) -> Section:
         "a plan."
     )
     number = "No child is in an independent or non-maintained special school."
-    if most is not None and as_float(most["children"]) > TOLERANCE:
-        need = str(most["need"])
+    if len(special) and as_float(special["children"].iloc[0]) > TOLERANCE:
+        need, there = str(special["need"].iloc[0]), as_float(special["children"].iloc[0])
         number = (
-            f"Independent and non-maintained special schools take most children with "
-            f"{_need(need, False)}: {fmt.children(as_float(most['children']))}, "
-            f"{fmt.share_of(as_float(most['children']), as_float(totals[need]))} of that need."
+            f"The most frequent need in independent and non-maintained special schools is "
+            f"{_need(need, False)}: {fmt.children(there)}, "
+            f"{fmt.share_of(there, as_float(totals[need]))} of those with that need."
         )
     sure = (
         "Primary need says little about the provision that a child needs: autism alone spans a "
@@ -114,9 +114,7 @@ def _shares(
     ]
     rows = [r for r in rows if r[1]]
     present = {g for _, bars in rows for _, v in bars for g in v}
-    key = Legend(
-        [(place_map.swatch(charts.COLOURS[g]), g) for g in charts.COLOURS if g in present]
-    )
+    key = Legend([(place_map.swatch(charts.COLOURS[g]), g) for g in charts.COLOURS if g in present])
     listed: list[Row] = []
     for k, name in names.items():
         listed.append(Row(name))
@@ -205,6 +203,10 @@ def area(run: Run) -> Section:
         )  # fmt: skip
         rows.insert(2, Row("Placed outside it, committed schemes only", fmt.counts(before)))
     others = [as_float(v) for v in ours["others"]]
+    panels = [charts.Panel("Placed outside the area", lines)]
+    if max(others) >= 0.5:
+        line = charts.Line(fmt.whole(others[-1]), others, charts.PLUM)
+        panels.append(charts.Panel("Others' children placed here", [line]))
     change = away[-1] - away[0]
     if abs(change) < 0.5:
         title = "As many children are placed outside as today"
@@ -214,20 +216,18 @@ def area(run: Run) -> Section:
     figure = Figure(
         title=title,
         caption=(
-            f"Left: children of {run.authority} placed in another authority, {run.line_words}. "
-            f"Right: children of other authorities in places here. {labels[0]} actual, later years "
-            "projected. Each small chart has its own scale. Source: tables/placements.csv, "
-            "tables/occupancy.csv, inputs/provisions.csv."
+            f"Children of {run.authority} placed in another authority, {run.line_words}"
+            + ("; children of other authorities in places here" if len(panels) > 1 else "")
+            + f". {labels[0]} actual, later years projected. Each small chart has its own scale. "
+            "Source: tables/placements.csv, tables/occupancy.csv, inputs/provisions.csv."
         ),
         alt=f"{title}. Placed outside: {fmt.whole(away[0])} in {labels[0]}, {fmt.whole(away[-1])} "
         f"in {labels[-1]}. Others' children here: {fmt.whole(others[0])} and "
         f"{fmt.whole(others[-1])}.",
         draw=lambda width: charts.render(
             charts.panels(
-                [charts.Panel("Placed outside the area", lines),
-                 charts.Panel("Others' children placed here",
-                              [charts.Line(fmt.whole(others[-1]), others, charts.PLUM)])],
-                labels, width, "Children", actual=labels[0], columns=2,
+                panels, labels, width if len(panels) > 1 else min(width, 620), "Children",
+                actual=labels[0], columns=2,
             )),
         table=Table(
             caption="Children placed inside and outside the authority, and others' children here",

@@ -141,10 +141,7 @@ def _since_april(month: str) -> float:
 
 
 def _month(text: str) -> str:
-    year, number = text.split("-")
-    names = ("January February March April May June July August September October November "
-             "December").split()  # fmt: skip
-    return f"{names[int(number) - 1]} {year}"
+    return fmt.date(f"{text}-01").removeprefix("1 ")
 
 
 def _milestones(run: Run) -> list[Block]:
