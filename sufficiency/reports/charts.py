@@ -850,7 +850,9 @@ def heat_grid(
                 x=alt.X("x:Q", scale=across, axis=axis), x2="x2:Q", y=rows_axis, y2="row2:Q",
                 color=alt.Color("colour:N", scale=None),
             ),
-            alt.Chart(frame[frame["text"] != ""]).mark_text(fontSize=10.8, baseline="middle").encode(
+            alt.Chart(frame[frame["text"] != ""])
+            .mark_text(fontSize=10.8, baseline="middle")
+            .encode(
                 x=alt.X("centre:Q", scale=across, axis=axis),
                 y=alt.Y("middle:Q", axis=None, scale=scale), text="text:N",
                 color=alt.Color("ink:N", scale=None),

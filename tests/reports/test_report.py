@@ -392,7 +392,7 @@ LOOK = """(() => {
     const marks = [...svg.querySelectorAll('path, rect, circle, line')].filter(
       m => !m.closest('.tip') && m.getBoundingClientRect().width + m.getBoundingClientRect().height
            > 1 && getComputedStyle(m).fill + getComputedStyle(m).stroke !== 'nonenone');
-    if (marks.length < 3) bad.push('empty: ' + name);
+    if (!marks.length) bad.push('empty: ' + name);
     const boxes = [...svg.querySelectorAll('text')].filter(t => shown(t) && !t.closest('.tip'))
       .map(t => [t.textContent.trim(), t.getBoundingClientRect()]);
     for (const [words, b] of boxes)
