@@ -35,4 +35,4 @@ def write_reports(run_folder: Path) -> list[Path]:
     """
     folder = Path(run_folder)
     run = Run.read(folder)
-    return [write_report(folder), write_workbook(run, folder), write_geopackage(run, folder)]
+    return [write_report(folder, run), write_workbook(run, folder), write_geopackage(run, folder)]

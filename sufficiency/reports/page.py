@@ -45,7 +45,7 @@ class Banner:
     more: int = 0
 
 
-def write_report(run_folder: Path) -> Path:
+def write_report(run_folder: Path, run: Run | None = None) -> Path:
     """Write report.html into a run folder.
 
     The page is complete in itself: style and charts are inside it, it holds no script and asks the
@@ -54,6 +54,7 @@ def write_report(run_folder: Path) -> Path:
 
     Args:
         run_folder: a folder that :func:`sufficiency.pipeline.write_results` wrote, or is writing.
+        run: what it holds, where that was read already.
 
     Returns:
         The path of the page.
@@ -63,7 +64,7 @@ def write_report(run_folder: Path) -> Path:
             cannot be written.
     """
     folder = Path(run_folder)
-    page = render(Run.read(folder))
+    page = render(run or Run.read(folder))
     target = folder / REPORT
     aside = folder / f".{REPORT}.{os.getpid()}.unfinished"
     try:
