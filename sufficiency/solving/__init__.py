@@ -1,6 +1,6 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
-from sufficiency.solving.decomposition import SchemeSearch
+from sufficiency.solving.decomposition import Limits, SchemeSearch
 from sufficiency.solving.highs import (
     Outcome,
     Progress,
@@ -13,6 +13,7 @@ from sufficiency.solving.highs import (
 from sufficiency.solving.structure import Structure
 
 __all__ = [
+    "Limits",
     "Outcome",
     "Progress",
     "SchemeSearch",
