@@ -1,0 +1,228 @@
+"""The parts of the search against the whole model that HiGHS solves on its own: same costs, valid
+bounds, and questions asked again that equal questions asked for the first time."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from sufficiency.pipeline import load_scenario
+from sufficiency.placement.model import build
+from sufficiency.placement.structure import hints
+from sufficiency.solving import (
+    Limits,
+    Progress,
+    SchemeSearch,
+    SolveOptions,
+    StandardForm,
+    Structure,
+    decomposition,
+    solve,
+)
+from sufficiency.solving.placements import Placements
+from sufficiency.solving.prices import Prices
+from sufficiency.solving.structure import Folded, Pooled, matrix_of, relaxed
+
+EXACT = SolveOptions(gap=1e-7, threads=1)
+STOP = threading.Event()
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[StandardForm, Structure]:
+    """The standard form of the small example, and what may be known of it."""
+    question = load_scenario("small").question()
+    form = StandardForm.of(build(question))
+    return form, Structure(**hints(question, form.columns, form.rows))
+
+
+@pytest.fixture(scope="module")
+def parts(small: tuple[StandardForm, Structure]) -> tuple[Folded, Pooled, Prices, Placements]:
+    """The same form folded and pooled, with prices and placements that start from none."""
+    folded = Folded(*small)
+    pooled = Pooled(folded.form, folded.structure)
+    prices = Prices(pooled.form, pooled.structure)
+    guide = prices.completed(np.zeros(len(pooled.form.row_lower)))
+    return folded, pooled, prices, Placements(pooled.form, pooled.structure, prices, guide, EXACT)
+
+
+@pytest.fixture(scope="module")
+def schedules(small: tuple[StandardForm, Structure]) -> list[np.ndarray]:
+    """Schedules that obey the rules among schemes: the best at random prices of schemes."""
+    form, structure = small
+    random = np.random.default_rng(7)
+    found: dict[bytes, np.ndarray] = {}
+    rules = np.flatnonzero(structure.switch_rows)
+    matrix = matrix_of(form).tocsr()[rows_only(rules)].tocsc()
+    for _ in range(6):
+        cost = np.where(structure.switch, random.normal(size=len(form.cost)), 0.0)
+        thin = replace(
+            form,
+            rows=[],
+            columns=[],
+            start=matrix.indptr.astype(np.int32),
+            index=matrix.indices.astype(np.int32),
+            value=matrix.data.astype(float),
+            cost=cost,
+            integer=structure.switch,
+            row_lower=form.row_lower[rules],
+            row_upper=form.row_upper[rules],
+        )
+        switches = np.round(solve(thin, EXACT).values[structure.switch])
+        found[switches.tobytes()] = switches
+    assert len(found) > 2
+    return list(found.values())
+
+
+def rows_only(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows, dtype=np.int64)
+
+
+def exactly(small: tuple[StandardForm, Structure], switches: np.ndarray) -> float:
+    form, structure = small
+    values = np.zeros(len(form.cost))
+    values[structure.switch] = switches
+    return solve(form.with_fixed(structure.switch, values), EXACT).objective
+
+
+def test_pooling_merges_much_and_expands_to_values_that_obey_every_row(
+    parts: tuple[Folded, Pooled, Prices, Placements], schedules: list[np.ndarray]
+) -> None:
+    folded, pooled, _, placements = parts
+    assert len(pooled.form.row_lower) < 0.9 * len(folded.form.row_lower)
+    for switches in schedules[:3]:
+        placed = placements.place(switches, STOP, None, exact=0.0)
+        assert placed is not None
+        form = folded.whole
+        values = folded.unfold(pooled.expand(placed.values))
+        assert float(form.cost @ values) + form.offset == pytest.approx(placed.cost, rel=1e-9)
+        rows = matrix_of(form) @ values
+        scale = 1e-5 * np.maximum(1.0, abs(matrix_of(form)) @ np.abs(values))
+        assert (rows >= form.row_lower - scale).all()
+        assert (rows <= form.row_upper + scale).all()
+        assert (values >= form.lower - 1e-5).all()
+        assert (values <= form.upper + 1e-5).all()
+
+
+def test_placing_costs_what_the_whole_model_says(
+    small: tuple[StandardForm, Structure],
+    parts: tuple[Folded, Pooled, Prices, Placements],
+    schedules: list[np.ndarray],
+) -> None:
+    for switches in schedules:
+        placed = parts[3].place(switches, STOP, None, exact=0.0)
+        assert placed is not None
+        assert placed.cost == pytest.approx(exactly(small, switches), rel=1e-7)
+        assert placed.bound <= placed.cost * (1 + 1e-9)
+
+
+def test_the_relaxation_costs_what_the_whole_relaxation_says(
+    small: tuple[StandardForm, Structure], parts: tuple[Folded, Pooled, Prices, Placements]
+) -> None:
+    found = parts[3].relax(0.0, STOP, None)
+    assert found is not None
+    whole = solve(relaxed(small[0]), EXACT)
+    # Bounds that rows imply are dropped from the whole one alone: it can only be lower.
+    assert found[-1].cost == pytest.approx(whole.objective, rel=1e-5)
+
+
+def test_no_cut_is_above_the_cost_of_any_schedule(
+    small: tuple[StandardForm, Structure],
+    parts: tuple[Folded, Pooled, Prices, Placements],
+    schedules: list[np.ndarray],
+) -> None:
+    _, _, prices, placements = parts
+    costs = [exactly(small, s) for s in schedules]
+    random = np.random.default_rng(3)
+    tried = 0
+    for switches in schedules:
+        placed = placements.place(switches, STOP, None)
+        assert placed is not None
+        for noise in (0.0, 0.1, 1.0):
+            shared = placed.shared * random.normal(1.0, noise, len(placed.shared))
+            for other in schedules:
+                share = prices.share((switches + other) / 2, placed.values)
+                constant, slope = prices.cut(prices.completed(shared, share))
+                for at, cost in zip(schedules, costs, strict=True):
+                    tried += 1
+                    assert constant + float(slope @ at) <= cost * (1 + 1e-9)
+        tight = prices.cut(prices.completed(placed.shared, prices.share(switches, placed.values)))
+        assert tight[0] + float(tight[1] @ switches) == pytest.approx(placed.cost, rel=1e-5)
+    assert tried > 100
+
+
+def test_prices_that_are_left_out_follow_from_the_rest(
+    parts: tuple[Folded, Pooled, Prices, Placements],
+) -> None:
+    """A place may cost more than ordinary over-capacity: its limit then carries the rest."""
+    _, pooled, prices, _ = parts
+    form = pooled.form
+    dear = np.where(np.isfinite(form.row_upper), -1e5, 0.0)
+    bound = prices.bound(prices.completed(dear))
+    assert math.isfinite(bound)
+    reduced = form.reduced_cost(prices.completed(dear))
+    slack = np.flatnonzero((np.diff(form.start) == 2) & (pooled.structure.choice < 0))
+    limited = slack[~pooled.structure.switch[slack]]
+    assert len(limited) > 0
+    assert (reduced[limited] >= -1e-6).all()
+
+
+def test_a_question_asked_again_is_answered_like_a_new_one(
+    small: tuple[StandardForm, Structure], schedules: list[np.ndarray]
+) -> None:
+    form, structure = small
+    options = SolveOptions(gap=1e-5, threads=1)
+    at = np.flatnonzero(structure.switch)
+    with patch.object(decomposition, "SMALL", 0):
+        warm = SchemeSearch(form, structure, options)
+        free = warm.run()
+    best = np.round(free.values[at])
+    labels = [form.columns[i] for i in at]
+    schemes = sorted({index[0] for _, index in labels})
+    for scheme in schemes:
+        mine = np.array([index[0] == scheme for _, index in labels])
+        if not best[mine].any():
+            continue
+        limits = Limits(upper=np.where(mine, 0.0, 1.0))
+        again = warm.run(limits=limits)
+        cold = solve(limits.on(form, at), options)
+        assert again.status == cold.status
+        if cold.found:
+            assert again.objective == pytest.approx(cold.objective, rel=3e-5)
+            assert again.bound <= cold.objective * (1 + 1e-9)
+            assert again.objective >= free.bound
+
+
+def test_a_row_of_the_question_alone_rules_out_the_best_plan(
+    small: tuple[StandardForm, Structure],
+) -> None:
+    """The second best: at least one switch differs from the best plan's."""
+    form, structure = small
+    options = SolveOptions(gap=1e-6, threads=1)
+    at = np.flatnonzero(structure.switch)
+    with patch.object(decomposition, "SMALL", 0):
+        search = SchemeSearch(form, structure, options)
+        best = search.run()
+    on = np.round(best.values[at])
+    differ = (np.where(on > 0.5, -1.0, 1.0), 1.0 - float(on.sum()), math.inf)
+    limits = Limits(rows=(differ,))
+    assert not limits.allow(on)
+    second = search.run(limits=limits)
+    cold = solve(limits.on(form, at), options)
+    assert second.objective == pytest.approx(cold.objective, rel=1e-5)
+    assert second.objective > best.objective
+
+
+def test_progress_never_shows_a_bound_above_the_plan(
+    small: tuple[StandardForm, Structure],
+) -> None:
+    seen: list[Progress] = []
+    with patch.object(decomposition, "SMALL", 0):
+        found = SchemeSearch(*small, SolveOptions(gap=1e-4, threads=1)).run(seen.append)
+    assert found.gap <= 1e-4
+    assert len(seen) > 3
+    assert all(p.bound <= found.objective * (1 + 1e-9) for p in seen)
