@@ -158,6 +158,11 @@ class Question:
         """Columns in which a scheme may be open."""
         return range(int(self.schemes["earliest"].iloc[scheme]), self.years + 1)
 
+    def sources_of(self, scheme: int) -> list[str]:
+        """Sources with a budget that a scheme may draw on."""
+        sources = {str(b) for b in self.budgets["source"].unique()}
+        return sorted(set(self.funding_sources[scheme] or sources) & sources)
+
     def offered(self, provision: int, t: int) -> list[tuple[int, int, float]]:
         """Places that schemes offer at a provision in column t: (scheme, column of z, places).
 

@@ -10,8 +10,10 @@ from sufficiency.solving.highs import (
     solve,
     solver_version,
 )
+from sufficiency.solving.reading import Labels
 
 __all__ = [
+    "Labels",
     "Outcome",
     "Progress",
     "SchemeSearch",

@@ -32,6 +32,7 @@ from sufficiency.solving.highs import (
     StandardForm,
     solve,
 )
+from sufficiency.solving.reading import Labels
 
 Ints = NDArray[np.int64]
 
@@ -51,6 +52,8 @@ class Structure:
         stage: by column, when that row is settled; later rows may take from earlier columns.
         alike_columns, alike_rows: group numbers of a coarser model, in which the columns and rows
             of a group are one.
+        merge_columns, merge_rows: group numbers of switch rows and of the columns that stand in
+            them alone, which may be added up: money of schemes that may draw on the same sources.
     """
 
     switch: Bools
@@ -63,6 +66,8 @@ class Structure:
     stage: Ints
     alike_columns: Ints
     alike_rows: Ints
+    merge_columns: Ints
+    merge_rows: Ints
 
 
 CLOSE = 1e-4
@@ -89,7 +94,7 @@ def _matrix(form: StandardForm) -> Any:
     return sp.csc_matrix((form.value, form.index, form.start), shape=shape)
 
 
-def _with_matrix(form: StandardForm, matrix: Any, rows: list[tuple[str, Any]]) -> StandardForm:
+def _with_matrix(form: StandardForm, matrix: Any, rows: Labels) -> StandardForm:
     matrix = matrix.tocsc()
     matrix.sort_indices()
     return replace(
@@ -135,12 +140,10 @@ class Folded:
         self.rows = np.flatnonzero(~structure.defining)
         self._expand = expand.tocsc()[:, self.columns]
         self._matrix = matrix
-        thin = _with_matrix(
-            form, matrix[self.rows] @ self._expand, [form.rows[i] for i in self.rows]
-        )
+        thin = _with_matrix(form, matrix[self.rows] @ self._expand, form.rows[self.rows])
         self.form = replace(
             thin,
-            columns=[form.columns[i] for i in self.columns],
+            columns=form.columns[self.columns],
             cost=np.asarray(self._expand.T @ form.cost),
             lower=form.lower[self.columns],
             upper=form.upper[self.columns],
@@ -159,6 +162,8 @@ class Folded:
             stage=structure.stage[self.columns],
             alike_columns=structure.alike_columns[self.columns],
             alike_rows=structure.alike_rows[self.rows],
+            merge_columns=structure.merge_columns[self.columns],
+            merge_rows=structure.merge_rows[self.rows],
         )
 
     def unfold(self, values: Floats) -> Floats:
@@ -333,11 +338,11 @@ def _coarse(form: StandardForm, structure: Structure) -> tuple[StandardForm, Int
     first = np.zeros(count, dtype=np.int64)
     first[columns[::-1]] = np.arange(len(columns))[::-1]
     thin = _with_matrix(
-        form, summed @ _matrix(form) @ merge, [("group", i) for i in range(row_count)]
+        form, summed @ _matrix(form) @ merge, Labels([("group", np.arange(row_count))])
     )
     coarse = replace(
         thin,
-        columns=[form.columns[i] for i in first],
+        columns=form.columns[first],
         cost=np.asarray(merge.T @ form.cost),
         lower=np.asarray(np.bincount(columns, form.lower, count), dtype=float),
         upper=np.asarray(np.bincount(columns, form.upper, count), dtype=float),
@@ -366,6 +371,8 @@ def _coarse_structure(structure: Structure) -> Structure:
         stage=structure.stage[column_of],
         alike_columns=np.arange(len(columns)),
         alike_rows=np.arange(len(rows)),
+        merge_columns=structure.merge_columns[column_of],
+        merge_rows=structure.merge_rows[row_of],
     )
 
 
@@ -385,7 +392,7 @@ class Placements:
     def __init__(self, form: StandardForm, structure: Structure, prices: Prices) -> None:
         self.form, self.prices = form, prices
         self._kept = ~structure.link
-        rows = [row for row, kept in zip(form.rows, self._kept, strict=True) if kept]
+        rows = form.rows[self._kept]
         matrix = _matrix(form).tocsr()[self._kept].tocsc()
         self._matrix = matrix
         # Bounds that the rows imply only add degeneracy; the switches are fixed.
@@ -529,8 +536,8 @@ class Master:
         matrix.sort_indices()
         constants = unit * np.array([c for c, _ in known])
         form = StandardForm(
-            columns=[("master", i) for i in range(count + 1)],
-            rows=[("master", i) for i in range(matrix.shape[0])],
+            columns=Labels([("master", np.arange(count + 1))]),
+            rows=Labels([("master", np.arange(matrix.shape[0]))]),
             start=matrix.indptr.astype(np.int32),
             index=matrix.indices.astype(np.int32),
             value=np.asarray(matrix.data, dtype=float),
