@@ -8,6 +8,7 @@ import numpy as np
 
 from sufficiency.placement.question import Question
 from sufficiency.placement.sparse import Linear
+from sufficiency.placement.variables import Model
 
 
 def capital_spend(q: Question, s: int) -> list[tuple[int, int, float]]:
@@ -50,9 +51,9 @@ def scheme_place_terms(q: Question, t: int) -> list[tuple[int, int, float]]:
     return terms
 
 
-def dsg_spend(m: Any) -> Linear:
+def dsg_spend(m: Model) -> Linear:
     """DSG spend of each academic year, a row for each, from the base year on."""
-    q: Question = m.question
+    q = m.question
     arcs, years = q.arcs, range(q.years + 1)
     entry, end = arcs["entry"].to_numpy(), arcs["end"].to_numpy()
     provision, cohort = arcs["provision"].to_numpy(), arcs["cohort"].to_numpy()
@@ -63,7 +64,7 @@ def dsg_spend(m: Any) -> Linear:
         for t, a in zip(years, here, strict=True)
     ]
     start = np.cumsum([0, *(len(a) for a in here)])
-    placed: Linear = m.placed.sums(start, np.concatenate(here), np.concatenate(pounds))
+    placed = m.placed.sums(start, np.concatenate(here), np.concatenate(pounds))
     schemes = [
         [((s, c), value) for s, c, value in scheme_place_terms(q, t)] if t >= 1 else []
         for t in years
@@ -127,7 +128,7 @@ def unmet_value(q: Question) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray(q.model.price_unmet * years, dtype=float)
 
 
-def present_value(m: Any) -> Linear:
+def present_value(m: Model) -> Linear:
     r"""The objective: present value of public spending, plus priced failures.
 
     $$\min \sum_{a} V_a x_a + \sum_{s,t} W_{s,t} z_{s,t} + \sum_k U_k u_k
@@ -142,7 +143,7 @@ def present_value(m: Any) -> Linear:
     \(d(f)=(1+\text{discount rate})^{-(f-f_0)}\). The ledgers carry ledger_weights. Unmet need is
     dearer than any placement; preparing the question fails otherwise.
     """
-    q: Question = m.question
+    q = m.question
     model, discount = q.model, q.discount
     of_place = discount[np.array([t for _, t in q.place_keys], dtype=int)]
     of_limit = discount[np.array([t for _, t in q.limit_keys], dtype=int)]
@@ -150,7 +151,7 @@ def present_value(m: Any) -> Linear:
     of_group = discount[q.sector_keys["entry"].to_numpy(int)]
     years = m.out_of_balance.index_array.tolist()
     of_balance = np.array([q.discount_financial(f) for f in years], dtype=float)
-    total: Linear = (
+    total = (
         m.placed.total(q.arc_value)
         + m.unmet.total(unmet_value(q)[m.unmet.index_array])
         + m.open.listed([list(scheme_value(q).items())])

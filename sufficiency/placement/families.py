@@ -1,9 +1,9 @@
 r"""The rules of the model: one function for each constraint family, its equation in its docstring.
 
-``models/formulation.md`` is rendered from these docstrings. The functions named ``*_index`` give the
-names of the rows of a family; the function of the family gets them as arrays, one for each part of
-the name, and states all its rows at once: ``m.unmet.each(k)`` is the variable of cohort ``k[0]`` in
-the first row, of ``k[1]`` in the second (see ``sparse.Linear``). Symbols:
+``models/formulation.md`` is rendered from these docstrings. A function named ``*_index`` names the
+rows of a family; the function of the family gets the names as arrays, one for each part of a name,
+and states all rows at once: ``m.unmet.each(k)`` is the variable of cohort ``k[0]`` in the first
+row, of ``k[1]`` in the second (see ``sparse.Linear``). Symbols:
 \(x_a\) children placed on arc \(a=(k,p)\) for the whole stay; \(u_k\) unmet; \(z_{s,t}\) scheme
 \(s\) is open in year \(t\); \(r_{k,t}\) share of cohort \(k\) present in year \(t\); \(n_k\)
 children of the cohort.
@@ -11,26 +11,27 @@ children of the cohort.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import pandas as pd
 
 from sufficiency.placement.costs import capital_spend, dsg_spend
 from sufficiency.placement.question import Floats, Ints, Question, Rows
 from sufficiency.placement.sparse import Index, Linear, Rule
-
-Model = Any
-"""A Pyomo ConcreteModel with ``question`` (Question) and the variables of ``model.build``."""
+from sufficiency.placement.variables import Model
 
 
 def _arcs(m: Model, rows: Rows, i: Ints) -> Linear:
     """Children placed, added up as ``rows`` of the question say, for its rows ``i``."""
-    sums: Linear = m.placed.sums(rows.start, rows.arcs, rows.coefficients)
-    return sums.take(i)
+    return m.placed.sums(rows.start, rows.arcs, rows.coefficients).take(i)
 
 
-def _children(q: Question) -> Floats:
-    return q.cohorts["children"].to_numpy(float)
+def _numbers(frame: pd.DataFrame, column: str, i: Ints) -> Floats:
+    return np.asarray(frame[column].to_numpy(dtype=float)[i])
+
+
+def _pairs(keys: list[tuple[int, int]], i: Ints) -> tuple[Ints, Ints]:
+    first, second = np.array(keys, dtype=np.int64)[i].T
+    return first, second
 
 
 def _offered(m: Model, p: Ints, t: Ints) -> Linear:
@@ -41,8 +42,7 @@ def _offered(m: Model, p: Ints, t: Ints) -> Linear:
         [((s, c), places) for s, c, places in q.offered(at, year)] if at in growing else []
         for at, year in zip(p.tolist(), t.tolist(), strict=True)
     ]
-    found: Linear = m.open.listed(offered)
-    return found
+    return m.open.listed(offered)
 
 
 # ------------------------------------------------------------------ children
@@ -65,7 +65,7 @@ def every_child_placed(m: Model, k: Ints) -> Rule:
     """
     q = m.question
     placed, again = _arcs(m, q.cohort_rows, k), _arcs(m, q.inflow_rows, k)
-    return placed + m.unmet.each(k) - again == _children(q)[k]
+    return placed + m.unmet.each(k) - again == _numbers(q.cohorts, "children", k)
 
 
 def settled_children_stay_index(q: Question) -> Ints:
@@ -82,7 +82,7 @@ def settled_children_stay(m: Model, a: Ints) -> Rule:
     Source: change of placement belongs to phase transfer, SEND Regulations 2014 reg 18.
     """
     q = m.question
-    return m.placed.each(a) == _children(q)[q.arcs["cohort"].to_numpy()[a]]
+    return m.placed.each(a) == _numbers(q.cohorts, "children", q.arcs["cohort"].to_numpy()[a])
 
 
 def stay_on_in_all_through_index(q: Question) -> Ints:
@@ -101,7 +101,7 @@ def stay_on_in_all_through(m: Model, i: Ints) -> Rule:
     over-capacity, never taken from a child.
     """
     q = m.question
-    share = q.stay_on["share"].to_numpy()[i]
+    share = _numbers(q.stay_on, "share", i)
     there = _arcs(m, q.stay_on_rows, i)
     return m.placed.each(q.stay_on["arc"].to_numpy()[i]) - share * there == 0.0
 
@@ -138,7 +138,7 @@ def stay_in_sector(m: Model, g: Ints) -> Rule:
     Source: parental preference and tribunal outcomes, Children and Families Act 2014 s.38-39, 51.
     """
     q = m.question
-    share = q.sector_keys["share"].to_numpy(float)[g]
+    share = _numbers(q.sector_keys, "share", g)
     placed, there = _arcs(m, q.sector_placed, g), _arcs(m, q.sector_before, g)
     return placed + m.displaced.each(g) - share * there >= 0.0
 
@@ -148,7 +148,7 @@ def _free_children(m: Model, g: Ints) -> tuple[Linear, Linear]:
     q = m.question
     members = [q.preference_members[i] for i in g.tolist()]
     k, sizes = np.concatenate(members), np.array([len(cohorts) for cohorts in members])
-    looking = (_arcs(m, q.inflow_rows, k) + _children(q)[k]).added_up(sizes)
+    looking = (_arcs(m, q.inflow_rows, k) + _numbers(q.cohorts, "children", k)).added_up(sizes)
     return looking - _arcs(m, q.preference_staying, g), m.unmet.each(k).added_up(sizes)
 
 
@@ -169,7 +169,7 @@ def preference_floor(m: Model, g: Ints) -> Rule:
     Source: preference is not abolished by building a place (CFA 2014 s.38-40).
     """
     q = m.question
-    share = q.preference_keys["share"].to_numpy(float)[g]
+    share = _numbers(q.preference_keys, "share", g)
     placed = _arcs(m, q.preference_placed, g)
     free, unmet = _free_children(m, g)
     allowance = 1.0 if q.settings.whole_children else 0.0
@@ -188,7 +188,7 @@ def preference_ceiling(m: Model, g: Ints) -> Rule:
       \Big(\sum_{k\in g} n_k - \sum_{k\in g}\sum_p x^{\mathrm{stay}}_{kp}\Big)$$
     """
     q = m.question
-    share = q.preference_keys["share"].to_numpy(float)[g]
+    share = _numbers(q.preference_keys, "share", g)
     placed = _arcs(m, q.preference_placed, g)
     free, _ = _free_children(m, g)
     allowance = 1.0 if q.settings.whole_children else 0.0
@@ -215,7 +215,7 @@ def places(m: Model, i: Ints) -> Rule:
     admit (CFA 2014 s.43).
     """
     q = m.question
-    p, t = np.array(q.place_keys).T[:, i]
+    p, t = _pairs(q.place_keys, i)
     net = np.maximum(q.places[p, t] - q.taken_by_others[p, t], 0.0)
     children = _arcs(m, q.place_rows, i)
     return children - _offered(m, p, t) - m.over.each(i) - m.beyond.each(i) <= net
@@ -233,7 +233,7 @@ def over_capacity_limit(m: Model, i: Ints) -> Rule:
       c_s(\phi_{s,a}-\phi_{s,a-1}) z_{s,t-a}\Big)$$
     """
     q = m.question
-    p, t = np.array(q.place_keys).T[:, i]
+    p, t = _pairs(q.place_keys, i)
     by_provision = [q.model.for_kind("over_capacity_share", k) for k in q.provisions["kind"]]
     share = np.array(by_provision, dtype=float)[p]
     return m.over.each(i) - share * _offered(m, p, t) <= share * q.places[p, t]
@@ -253,8 +253,8 @@ def place_limits(m: Model, j: Ints) -> Rule:
     Schemes do not enlarge such a limit.
     """
     q = m.question
-    limit = np.array(q.limit_keys)[j, 0]
-    most = q.limits["places"].to_numpy(float)[limit]
+    limit, _ = _pairs(q.limit_keys, j)
+    most = _numbers(q.limits, "places", limit)
     return _arcs(m, q.limit_rows, j) - m.limit_beyond.each(j) <= most
 
 
@@ -306,7 +306,7 @@ def opens_before_use(m: Model, a: Ints) -> Rule:
     """
     q = m.question
     s, t = q.arcs["scheme"].to_numpy()[a], q.arcs["entry"].to_numpy()[a]
-    most = q.cohorts["most"].to_numpy(float)[q.arcs["cohort"].to_numpy()[a]]
+    most = _numbers(q.cohorts, "most", q.arcs["cohort"].to_numpy()[a])
     return m.placed.each(a) - most * m.open.each(s, t) <= 0.0
 
 
@@ -321,7 +321,7 @@ def committed_schemes(m: Model, s: Ints, t: Ints) -> Rule:
 
     $$z_{s,t} = [t \ge \text{committed}_s]$$
     """
-    committed = m.question.schemes["committed"].to_numpy(int)[s]
+    committed = _numbers(m.question.schemes, "committed", s)
     return m.open.each(s, t) == (t >= committed).astype(float)
 
 
