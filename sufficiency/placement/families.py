@@ -235,7 +235,7 @@ def over_capacity_limit(m: Model, i: Ints) -> Rule:
     q = m.question
     p, t = _pairs(q.place_keys, i)
     by_provision = [q.model.for_kind("over_capacity_share", k) for k in q.provisions["kind"]]
-    share = np.array(by_provision, dtype=float)[p]
+    share: Floats = np.array(by_provision, dtype=float)[p]
     return m.over.each(i) - share * _offered(m, p, t) <= share * q.places[p, t]
 
 

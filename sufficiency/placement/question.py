@@ -8,7 +8,7 @@ base year, 1 the first planned year. Nothing here knows Pyomo or a solver.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -619,10 +619,13 @@ class _Arcs:
             if parts
             else pd.DataFrame({"arc": [], "before": [], "present": [], "share": []})
         )
-        arcs = np.unique(pairs["arc"].to_numpy(dtype=np.int64))
-        row = np.searchsorted(arcs, pairs["arc"].to_numpy(dtype=np.int64))
-        first = ~pd.Series(row).duplicated().to_numpy()
-        share = pairs[first].sort_values("arc")["share"].to_numpy(float)
+        arc = pairs["arc"].to_numpy(dtype=np.int64)
+        occurs = np.zeros(self._arc_count, dtype=bool)
+        occurs[arc] = True
+        arcs = np.flatnonzero(occurs)
+        row = (np.cumsum(occurs) - 1)[arc]
+        share = np.zeros(len(arcs))
+        share[row] = pairs["share"].to_numpy(float)  # one provision, one share
         frame = pd.DataFrame({"arc": arcs, "share": share})
         return frame, _rows(
             len(arcs),
@@ -639,12 +642,10 @@ class _Arcs:
             self._september(t, problems)
 
     def _phase_names(self, year_groups: Ints) -> NDArray[Any]:
-        names = {g: self.model.phase_name(int(g)) for g in np.unique(year_groups)}
-        return np.array([names[g] for g in year_groups], dtype=object)
+        return _by_year_group(year_groups, self.model.phase_name, object)
 
     def _next_transition(self, year_groups: Ints) -> Ints:
-        table = {g: self.model.next_transition(int(g)) for g in np.unique(year_groups)}
-        return np.array([table[g] for g in year_groups], dtype=np.int64)
+        return _by_year_group(year_groups, self.model.next_transition, np.int64)
 
     def _settled(self) -> None:
         """Children where they are today; column 0."""
@@ -724,11 +725,17 @@ class _Arcs:
 
     def _leaving(self, t: int) -> pd.DataFrame:
         """Arcs whose stay ends as column t begins: arc, diagonal, provision, share present."""
-        arcs = self.arcs()
-        ending = arcs[arcs["end"] == t]
+        columns = ["cohort", "provision", "settled", "end"]
+        first = np.cumsum([0, *(len(part) for part in self._arcs)])
+        ending = pd.concat(
+            [
+                part.loc[part["end"].to_numpy() == t, columns].rename(index=lambda a: a + before)
+                for part, before in zip(self._arcs, first.tolist(), strict=False)
+            ]
+        )
         cohort = ending["cohort"].to_numpy(int)
-        diagonal = pd.concat(self._cohorts, ignore_index=True)["diagonal"].to_numpy()[cohort]
-        frame = pd.DataFrame(
+        diagonal = np.concatenate([part["diagonal"].to_numpy() for part in self._cohorts])[cohort]
+        return pd.DataFrame(
             {
                 "arc": ending.index.to_numpy(np.int64),
                 "diagonal": diagonal,
@@ -737,7 +744,6 @@ class _Arcs:
                 "released": self._released(ending, t),
             }
         )
-        return frame
 
     def _released(self, ending: pd.DataFrame, t: int) -> Bools:
         """Settled stays cut short by a release: they may still choose the same provision."""
@@ -764,7 +770,8 @@ class _Arcs:
         )
         fits &= (end - t >= self.model.minimum_stay_years) | (end == phase_end[:, None])
         names = self._phase_names(group)
-        limit = np.array([self.model.travel_hard_limit_minutes[n] for n in names])
+        limits = self.model.travel_hard_limit_minutes
+        limit = _by_year_group(group, lambda g: limits[self.model.phase_name(g)], np.float64)
         minutes = self.minutes[area]
         within = fits & (minutes <= limit[:, None])
         standing = fits & ~self.is_new & ~self._capped(tier, names)
@@ -899,7 +906,7 @@ class _Arcs:
         if self.settings.balance_from is not None:
             return np.zeros(len(row), dtype=bool)
         model, frame = self.model, self.supply.frame
-        kinds = frame["kind"].to_numpy()
+        kinds = frame["kind"].to_numpy(dtype=object)
         diagonal = chosen[row]
         area = self.area_of[diagonal]
         minutes, km = self.minutes[area, provision], self.km[area, provision]
@@ -918,29 +925,25 @@ class _Arcs:
         end = np.minimum.reduce(
             [phase_end[row], t + self.highest[provision] - group[row] + 1, self.closes[provision]]
         )
-        names = self._phase_names(group)[row]
-        tier = self.tier_of[diagonal]
+        names = self._phase_names(group)
+        tier = self.tier_of[chosen]
         in_rule = np.zeros(len(row), dtype=bool)
         for rule in model.preference:
-            in_rule |= (
-                np.isin(kinds[provision], rule.kinds)
-                & np.isin(tier, rule.tiers)
-                & np.isin(names, np.array(rule.phases, dtype=object))
-            )
+            of_rule = np.isin(tier, rule.tiers) & np.isin(names, np.array(rule.phases, object))
+            in_rule |= np.isin(kinds, rule.kinds)[provision] & of_rule[row]
         in_sector = np.zeros(len(row), dtype=bool)
-        following = self._phase_names(self._next_transition(group))[row]
+        following = self._phase_names(self._next_transition(group))
         for kind, shares in model.stay_in_sector_share.items():
             bound_phases = np.array([phase for phase, share in shares.items() if share > 0], object)
-            in_sector |= (kinds[provision] == kind) & (
-                np.isin(names, bound_phases) | np.isin(following, bound_phases)
-            )
-        spans = (self.stay_on_share[provision] > 0) & (
+            bound = np.isin(names, bound_phases) | np.isin(following, bound_phases)
+            in_sector |= (kinds == kind)[provision] & bound[row]
+        spans = (self.stay_on_share > 0)[provision] & (
             self.highest[provision] >= self._next_transition(group)[row]
         )
         plain = ~in_rule & ~spans & ~in_sector
         limited = np.asarray(np.isfinite(self.supply.places).any(axis=1))
-        unlimited = plain & ~limited[provision]
-        unlimited &= ~np.isin(provision, self.limited_inside) & (end == phase_end[row]) & ~beyond
+        limited[self.limited_inside] = True
+        unlimited = plain & ~limited[provision] & (end == phase_end[row]) & ~beyond
         cheapest = np.full(len(chosen), np.inf)
         np.minimum.at(cheapest, row[unlimited], most[unlimited])
         best = cheapest[row]
@@ -1014,58 +1017,66 @@ class _Arcs:
     ) -> dict[str, NDArray[Any]]:
         """Pounds per child per year on each arc, before what-if fee factors."""
         model, frame = self.model, self.supply.frame
-        kind = frame["kind"].to_numpy()[provision]
-        inside = frame["inside"].to_numpy(bool)[provision]
+        kinds = frame["kind"].to_numpy(dtype=object)
+        inside = frame["inside"].to_numpy(bool)
         by_need = np.array([model.cost_factor_by_need.get(n, 1.0) for n in NEEDS])
         by_tier = np.array([1.0] + [model.cost_factor_by_tier.get(t, 1.0) for t in TIERS])
         factor = by_need[self.need_of[diagonal]] * by_tier[self.tier_of[diagonal]]
 
         def of_kind(key: str) -> Floats:
-            table = {k: float(model.for_kind(key, k)) for k in np.unique(kind)}
-            return np.array([table[k] for k in kind], dtype=float)
+            table = {k: float(model.for_kind(key, k)) for k in set(kinds)}
+            return np.array([table[k] for k in kinds], dtype=float)
 
         # A stay lies within one phase, so the phase of its first year is that of every year.
-        kinds, kind_code = np.unique(frame["kind"].to_numpy(dtype=str), return_inverse=True)
-        groups, group_code = np.unique(group, return_inverse=True)
-        per_child = np.array(
-            [
-                [
-                    model.for_kind_and_phase("per_child_charge", str(k), model.phase_name(int(g)))
-                    for g in groups
-                ]
-                for k in kinds
-            ]
-        ).reshape(len(kinds), len(groups))[kind_code[provision], group_code]
-        has_fee = np.isin(kind, list(model.fees))
-        fee = np.zeros(len(kind))
+        lowest = int(group.min(initial=0))
+        per_child = np.zeros((len(kinds), int(group.max(initial=0)) - lowest + 1))
+        for g in np.flatnonzero(np.bincount(group - lowest)).tolist():
+            phase = model.phase_name(g + lowest)
+            charges = {k: model.for_kind_and_phase("per_child_charge", k, phase) for k in set(kinds)}
+            per_child[:, g] = [charges[k] for k in kinds]
+        has_fee = np.isin(kinds, list(model.fees))
+        fee = np.zeros(len(kinds))
         for name, prices in model.fees.items():
-            here = kind == name
+            here = kinds == name
             fee[here] = np.where(inside[here], prices["in_area"], prices["out_of_area"])
-        charge = np.where(has_fee, fee, of_kind("top_up")) * factor
-        own_top_up = frame["top_up_pounds"].to_numpy(float)[provision]
-        charge = np.where(~has_fee & np.isfinite(own_top_up), own_top_up, charge)
-        own_fee = frame["fee_pounds"].to_numpy(float)[provision]
-        charge = np.where(np.isfinite(own_fee), own_fee, charge)
+        charge = np.where(has_fee, fee, of_kind("top_up"))[provision] * factor
+        own_top_up = frame["top_up_pounds"].to_numpy(float)
+        own_fee = frame["fee_pounds"].to_numpy(float)
+        own = np.where(np.isfinite(own_fee), own_fee, np.where(has_fee, np.nan, own_top_up))
+        charge = np.where(np.isfinite(own)[provision], own[provision], charge)
         transport = model.transport
         journey = np.minimum(
             transport["maximum"],
             transport["fixed"] + transport["per_km"] * km + transport["per_minute"] * minutes,
         )
         journey = np.where((km == 0) & (minutes == 0), 0.0, journey)
-        guide = np.array([model.travel_guide_minutes[n] for n in self._phase_names(group)])
+        guide = _by_year_group(
+            group, lambda g: model.travel_guide_minutes[model.phase_name(g)], np.float64
+        )
         priced = (
             model.price_per_minute * minutes
             + model.price_per_minute_over_guide * np.maximum(0.0, minutes - guide)
-            + model.price_outside_authority * ~inside
+            + (model.price_outside_authority * ~inside)[provision]
         )
         return {
             "charge": charge,
-            "is_fee": has_fee | np.isfinite(own_fee),
-            "per_child": per_child,
-            "transport": of_kind("transport_eligible_share") * journey,
+            "is_fee": (has_fee | np.isfinite(own_fee))[provision],
+            "per_child": per_child[provision, group - lowest],
+            "transport": of_kind("transport_eligible_share")[provision] * journey,
             "priced": priced,
             "guide": guide,
         }
+
+
+def _by_year_group(year_groups: Ints, function: Callable[[int], Any], kind: Any) -> NDArray[Any]:
+    """What a function says of each year group, asked once for each that occurs."""
+    if not len(year_groups):
+        return np.zeros(0, dtype=kind)
+    lowest = int(year_groups.min())
+    occurs = np.flatnonzero(np.bincount(year_groups - lowest))
+    table = np.zeros(int(occurs[-1]) + 1, dtype=kind)
+    table[occurs] = [function(int(g) + lowest) for g in occurs]
+    return np.asarray(table[year_groups - lowest])
 
 
 def _arc_years(arcs: pd.DataFrame, presence: Floats, first: int) -> tuple[Ints, Ints, Floats]:
@@ -1118,6 +1129,10 @@ def _limits(
     row: list[Ints] = []
     arc: list[Ints] = []
     share: list[Floats] = []
+    limited = np.zeros(len(supply.frame), dtype=bool)
+    limited[frame["at"].to_numpy(int)] = True
+    mine = limited[arcs["provision"].to_numpy(int)][arc_of]
+    arc_of, t_of, share_of = arc_of[mine], t_of[mine], share_of[mine]
     at = arcs["provision"].to_numpy(int)[arc_of]
     cohort = arcs["cohort"].to_numpy(int)[arc_of]
     need = cohorts["need"].to_numpy()[cohort]
@@ -1221,7 +1236,7 @@ def _preferences(
     kinds, the member cohorts, and the arcs of members who stay on and so are not free. A floor is
     asked of cohorts with a standing provision of the kinds: none would be built for its sake.
     """
-    kind_of = supply.frame["kind"].to_numpy()[arcs["provision"].to_numpy(int)]
+    kinds, provision = supply.frame["kind"].to_numpy(), arcs["provision"].to_numpy(int)
     cohort_of = arcs["cohort"].to_numpy(np.int64)
     staying = arcs["staying"].to_numpy(bool)
     start = np.searchsorted(cohort_of, np.arange(len(cohorts) + 1))
@@ -1232,7 +1247,7 @@ def _preferences(
     placed: list[Ints] = []
     stays: list[Ints] = []
     for number, rule in enumerate(model.preference):
-        in_kinds = np.isin(kind_of, rule.kinds) & ~staying
+        in_kinds = np.isin(kinds, rule.kinds)[provision] & ~staying
         reached = {"ceiling": in_kinds, "floor": in_kinds & (arcs["scheme"].to_numpy(int) < 0)}
         has_arc = {side: np.zeros(len(cohorts), dtype=bool) for side in reached}
         for side, leads_there in reached.items():
@@ -1251,7 +1266,9 @@ def _preferences(
                     ids = ids[has_arc[side][ids]]
                 if not has_arc[side][ids].any():
                     continue
-                arc = np.concatenate([np.arange(start[k], start[k + 1]) for k in ids.tolist()])
+                lengths = start[ids + 1] - start[ids]
+                skipped = start[ids] - (np.cumsum(lengths) - lengths)
+                arc = np.arange(lengths.sum()) + np.repeat(skipped, lengths)
                 keys.append((number, *key, side, share))
                 members.append(ids)
                 placed.append(arc[in_kinds[arc]])
