@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sufficiency.demand.cohorts import Diagonals, presence_from
@@ -80,9 +81,10 @@ class Rows:
 
 
 def _rows(count: int, row: Ints, arcs: Ints, coefficients: Floats) -> Rows:
-    order = np.argsort(row, kind="stable")
-    start = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(row, minlength=count), out=start[1:])
+    # Entries in the order of their rows: one entry a column, turned into rows without sorting.
+    number = np.arange(len(row) + 1)
+    by_entry = sp.csc_array((number[:-1], row, number), shape=(count, len(row))).tocsr()
+    order, start = by_entry.indices, by_entry.indptr.astype(np.int64)
     return Rows(start, arcs[order], coefficients[order])
 
 
@@ -725,19 +727,18 @@ class _Arcs:
 
     def _leaving(self, t: int) -> pd.DataFrame:
         """Arcs whose stay ends as column t begins: arc, diagonal, provision, share present."""
-        columns = ["cohort", "provision", "settled", "end"]
-        first = np.cumsum([0, *(len(part) for part in self._arcs)])
+        columns = ["cohort", "provision", "settled"]
+        here = [np.flatnonzero(part["end"].to_numpy() == t) for part in self._arcs]
         ending = pd.concat(
-            [
-                part.loc[part["end"].to_numpy() == t, columns].rename(index=lambda a: a + before)
-                for part, before in zip(self._arcs, first.tolist(), strict=False)
-            ]
+            [part[columns].iloc[at] for part, at in zip(self._arcs, here, strict=True)]
         )
+        first = np.cumsum([0, *(len(part) for part in self._arcs)])
+        arc = np.concatenate([at + before for at, before in zip(here, first[:-1], strict=True)])
         cohort = ending["cohort"].to_numpy(int)
         diagonal = np.concatenate([part["diagonal"].to_numpy() for part in self._cohorts])[cohort]
         return pd.DataFrame(
             {
-                "arc": ending.index.to_numpy(np.int64),
+                "arc": arc,
                 "diagonal": diagonal,
                 "provision": ending["provision"].to_numpy(int),
                 "present": self.presence[cohort, t],
@@ -1191,14 +1192,20 @@ def _sectors(
         part = cohorts.iloc[cohort][["phase", "entry"]].reset_index(drop=True)
         return part.assign(kind=kind_of[provision], cohort=cohort)[[*columns, "cohort"]]
 
-    was = describe(before["cohort"].to_numpy(np.int64), before["provision"].to_numpy(np.int64))
-    was["arc"] = before["arc"].to_numpy(np.int64)
-    was["present"] = before["present"].to_numpy(float)
-    bound_phases = [model.stay_in_sector_share[k].get(ph, 0.0) > 0 if k in kinds else False
-                    for k, ph in zip(was["kind"], was["phase"], strict=True)]  # fmt: skip
-    was = was[np.array(bound_phases, dtype=bool)]
+    phase_code, phases = pd.factorize(cohorts["phase"])
+    binds = np.array(
+        [
+            [model.stay_in_sector_share.get(kind, {}).get(phase, 0.0) > 0 for phase in phases]
+            for kind in kind_of
+        ]
+    ).reshape(len(kind_of), len(phases))
+    cohort, provision = before["cohort"].to_numpy(np.int64), before["provision"].to_numpy(np.int64)
+    bound = binds[provision, phase_code[cohort]]
+    was = describe(cohort[bound], provision[bound])
+    was["arc"] = before["arc"].to_numpy(np.int64)[bound]
+    was["present"] = before["present"].to_numpy(float)[bound]
     now_arc = np.flatnonzero(
-        np.isin(kind_of[arcs["provision"].to_numpy(int)], list(kinds))
+        np.isin(kind_of, list(kinds))[arcs["provision"].to_numpy(int)]
         & (cohorts["origin"].to_numpy()[arcs["cohort"].to_numpy(int)] == "transfer")
     )
     now = describe(

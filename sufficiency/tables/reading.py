@@ -418,8 +418,8 @@ def _load_csv(path: Path, problems: Problems) -> pd.DataFrame | None:
     csv.field_size_limit(2**31 - 1)  # a boundary's text outgrows the usual 131,072 characters
     records: list[list[str]] = []
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
-            records.append(record)
+        # Records read before an error stay in the list, which tells where the error is.
+        records.extend(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         problems.error(
             f"the double quotes do not match ({error}).",
@@ -428,7 +428,7 @@ def _load_csv(path: Path, problems: Problems) -> pd.DataFrame | None:
             row=len(records) + 1,
         )
         return None
-    filled = [(i, r) for i, r in enumerate(records, start=1) if any(map(str.strip, r))]
+    filled = [(i, r) for i, r in enumerate(records, start=1) if "".join(r).strip()]
     if not filled:
         problems.error("has no header and no rows.", "save it with its header.", file=path.name)
         return None
