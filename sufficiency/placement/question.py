@@ -762,13 +762,8 @@ class _Arcs:
         fits = supply.needs[:, need].T & supply.tiers[:, tier].T
         fits &= (group[:, None] >= self.lowest) & (group[:, None] <= self.highest)
         fits &= (self.opens <= t) & (self.closes > t)
-        end = np.minimum.reduce(
-            [
-                np.broadcast_to(phase_end[:, None], fits.shape),
-                t + self.highest[None, :] - group[:, None] + 1,
-                np.broadcast_to(self.closes[None, :], fits.shape),
-            ]
-        )
+        end = np.minimum(t + self.highest[None, :] - group[:, None] + 1, self.closes[None, :])
+        np.minimum(end, phase_end[:, None], out=end)
         fits &= (end - t >= self.model.minimum_stay_years) | (end == phase_end[:, None])
         names = self._phase_names(group)
         limits = self.model.travel_hard_limit_minutes
@@ -851,7 +846,8 @@ class _Arcs:
         released = spans(mid[mid["released"]])
         on = np.unique(staying["code"].to_numpy(np.int64))
         free = row * width + provision
-        only = np.setdiff1d(released["code"].to_numpy(np.int64), free)
+        only = released["code"].to_numpy(np.int64)
+        only = np.setdiff1d(only, free) if len(only) else only
         code = np.concatenate([free, on, only])
         role = np.repeat([0, 1, 2], [len(free), len(on), len(only)])
         beyond = np.concatenate([beyond, np.zeros(len(on) + len(only), dtype=bool)])
@@ -859,9 +855,8 @@ class _Arcs:
         code, role, beyond = code[order], role[order], beyond[order]
         row, provision = code // width, code % width
         phase_end = np.minimum(self._next_transition(group) - group + t, self.settings.years + 1)
-        end = np.minimum.reduce(
-            [phase_end[row], t + self.highest[provision] - group[row] + 1, self.closes[provision]]
-        )
+        end = np.minimum(t + self.highest[provision] - group[row] + 1, self.closes[provision])
+        np.minimum(end, phase_end[row], out=end)
         first = self._arc_count
         self._add_arcs(
             cohort[row], chosen[row], provision, t, end, settled=False, staying=role == 1,
@@ -923,9 +918,8 @@ class _Arcs:
         least = fixed + charge * factor.min(axis=1)
         most = fixed + charge * factor.max(axis=1)
         phase_end = np.minimum(self._next_transition(group) - group + t, self.settings.years + 1)
-        end = np.minimum.reduce(
-            [phase_end[row], t + self.highest[provision] - group[row] + 1, self.closes[provision]]
-        )
+        end = np.minimum(t + self.highest[provision] - group[row] + 1, self.closes[provision])
+        np.minimum(end, phase_end[row], out=end)
         names = self._phase_names(group)
         tier = self.tier_of[chosen]
         in_rule = np.zeros(len(row), dtype=bool)
@@ -1033,7 +1027,9 @@ class _Arcs:
         per_child = np.zeros((len(kinds), int(group.max(initial=0)) - lowest + 1))
         for g in np.flatnonzero(np.bincount(group - lowest)).tolist():
             phase = model.phase_name(g + lowest)
-            charges = {k: model.for_kind_and_phase("per_child_charge", k, phase) for k in set(kinds)}
+            charges = {
+                k: model.for_kind_and_phase("per_child_charge", k, phase) for k in set(kinds)
+            }
             per_child[:, g] = [charges[k] for k in kinds]
         has_fee = np.isin(kinds, list(model.fees))
         fee = np.zeros(len(kinds))
