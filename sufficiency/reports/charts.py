@@ -441,6 +441,51 @@ def ranked_bars(
     return _finish(alt.layer(bars, label, value).properties(width=inner, height=height))
 
 
+def signed_bars(
+    names: Sequence[str], values: Sequence[float], words: Sequence[str], width: int
+) -> Any:
+    """Horizontal bars to both sides of nought, with the name above and the value beside the name.
+
+    Args:
+        names: one for each bar, in the order in which they are drawn.
+        values: above nought to the right in navy, below it to the left in orange.
+        words: the values as text.
+        width: of the page in pixels.
+    """
+    step = 42
+    height = step * len(names) + 4
+    low, high = min([*values, 0.0]), max([*values, 0.0])
+    span = (high - low) or 1.0
+    letters = int((width - 24) / 6.6)
+    shown = [f"{n}: {w}" for n, w in zip(names, words, strict=True)]
+    for i, (name, word) in enumerate(zip(names, words, strict=True)):
+        if len(shown[i]) > letters:
+            shown[i] = f"{name[: max(letters - len(word) - 3, 4)]}…: {word}"
+    frame = pd.DataFrame(
+        {
+            "row": [step * i + 29 for i in range(len(names))],
+            "name": shown,
+            "value": list(values),
+            "colour": [NAVY if v >= 0 else ORANGE for v in values],
+        }
+    )
+    y = _rows(height)
+    x = alt.X("value:Q", axis=None, scale=alt.Scale(domain=[low, low + span], nice=False))
+    base = alt.Chart(frame)
+    bars = base.mark_bar(orient="horizontal", size=13).encode(
+        x=x, x2=alt.datum(0), y=y, color=alt.Color("colour:N", scale=None)
+    )
+    # A tick beside each bar and no line through all of them, which would cross the names.
+    zero = base.mark_tick(orient="vertical", color=INK, size=19, thickness=1.5).encode(
+        x=alt.datum(0), y=y
+    )
+    label = base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
+        x=alt.value(0), y=y, text="name:N"
+    )
+    inner = width - 24
+    return _finish(alt.layer(bars, zero, label).properties(width=inner, height=height))
+
+
 def _rows(height: int) -> Any:
     """A vertical axis in pixels from the top, for rows of a known height."""
     scale = alt.Scale(domain=[0, height], reverse=True, nice=False)

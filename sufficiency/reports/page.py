@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,7 +13,7 @@ from markupsafe import Markup
 
 from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
-from sufficiency.reports.blocks import Figure
+from sufficiency.reports.blocks import Figure, Section
 from sufficiency.reports.charts import inline
 from sufficiency.reports.facts import Run, as_float
 from sufficiency.reports.sections import sections
@@ -83,20 +84,13 @@ def write_report(run_folder: Path) -> Path:
 
 def render(run: Run) -> str:
     """The page as text."""
-    shipped = resources.files("sufficiency.reports")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string((shipped / "page.html").read_text(encoding="utf-8"))
-    style = (shipped / "page.css").read_text(encoding="utf-8")
     stamp = run.stamp
-    found = sections(run)
-    return template.render(
-        style=Markup(style),
+    return fill(
         title=str(stamp.get("title") or stamp.get("name") or "Plan"),
+        about="plan for specialist places",
+        where="the run folder",
         authority=run.authority,
         statement=str(stamp.get("statement") or STATEMENT),
-        internal=INTERNAL,
         banners=banners(run),
         facts=[
             ("Planned years", " to ".join(map(academic_year_label, (run.first, run.last)))),
@@ -105,8 +99,53 @@ def render(run: Run) -> str:
             ("Scenario", str(stamp.get("name") or "")),
             ("Made on", fmt.date(stamp.get("created"))),
         ],
-        sections=found,
+        sections=sections(run),
         tiles=tiles(run),
+    )
+
+
+def fill(
+    *,
+    title: str,
+    about: str,
+    where: str,
+    authority: str,
+    statement: str,
+    banners: Sequence[Banner],
+    facts: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+    tiles: Sequence[tuple[str, str]],
+) -> str:
+    """A page in the one design of all reports.
+
+    Args:
+        title: its heading.
+        about: what it is, for the title of the window.
+        where: the folder in which the files lie that tables name.
+        authority: whose plan it is.
+        statement: on parents' rights.
+        banners: warnings above everything else.
+        facts: (term, value) under the heading.
+        sections: questions and answers, in order.
+        tiles: (number, words) in the first section.
+    """
+    shipped = resources.files("sufficiency.reports")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((shipped / "page.html").read_text(encoding="utf-8"))
+    return template.render(
+        style=Markup((shipped / "page.css").read_text(encoding="utf-8")),
+        title=title,
+        about=about,
+        where=where,
+        authority=authority,
+        statement=statement,
+        internal=INTERNAL,
+        banners=banners,
+        facts=facts,
+        sections=sections,
+        tiles=tiles,
         picture=picture,
         drawing=drawing,
     )

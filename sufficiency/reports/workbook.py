@@ -448,6 +448,7 @@ def sheets(run: Run) -> list[Sheet]:
         *_children(run),
         *_places(run),
         *_money(run),
+        *_business_case(run),
         *_evidence(run),
         *_returns(run),
     ]
@@ -775,6 +776,77 @@ def _value_rows(plans: Sequence[Plan]) -> list[tuple[Any, ...]]:
          *[part.get((line, money), 0.0) for part in found])
         for line, money in keys
     ]  # fmt: skip
+
+
+def _business_case(run: Run) -> list[Sheet]:
+    """The tables of the business case; no sheets where none was made."""
+    case = run.business_case
+    if case is None:
+        return []
+    names = dict(case.stamp.get("names", {}))
+
+    def name(subject: object) -> str:
+        return str(names.get(str(subject), subject))
+
+    about = [Column("Scheme", "name"), Column("Option", "in words")]
+    dated = f"present value, {case.stamp['first_financial_year']}"
+    money = [
+        ("capital_pounds", "Capital beyond committed schemes", "£"),
+        ("dsg_pounds", "Dedicated Schools Grant", dated),
+        ("general_fund_pounds", "General fund", dated),
+        ("capital_ledger_pounds", "Capital ledger", dated),
+        ("net_present_value_pounds", "Net present value against do nothing", dated),
+        ("value_with_failures_pounds", "The same with priced failures", dated),
+        ("capital_per_place_pounds", "Capital per place with optimism bias", "£ per place"),
+    ]
+    counts = [
+        ("places", "Places beyond committed schemes", "places"),
+        ("payback_years", "Payback", "years from the first capital"),
+        ("unmet", "Without a suitable place", "child-years"),
+        ("over_capacity", "Above commissioned places", "child-years"),
+        ("beyond_limit", "Beyond what schools can hold", "child-years"),
+        ("over_guide", "With a journey over the guide", "child-years"),
+    ]
+    none = "not applicable"
+    options = Sheet(
+        "Business case", "What the options cost and are worth",
+        "All schemes together and each scheme: do nothing, do minimum, do this.",
+        "business_case/business_case_options.csv",
+        [*about, Column("What is done", "in words"),
+         *(Column(word, unit, "pounds", missing=none) for _, word, unit in money),
+         *(Column(word, unit, "count", missing=none) for _, word, unit in counts)],
+        [(name(r["subject"]), str(r["option"]), str(r["words"]),
+          *(as_float(r[key]) for key, _, _ in (*money, *counts)))
+         for r in case.options.to_dict("records")],
+        note="Costs are above nought. A scheme's do nothing is the plan without it.",
+    )  # fmt: skip
+    years = Sheet(
+        "Business case by year", "Cash of every option by financial year and line",
+        "Not discounted, and the change to doing nothing.",
+        "business_case/business_case_years.csv",
+        [*about, Column("Financial year", "April to March"), Column("Ledger", "name"),
+         Column("Line", "in words"), _pounds_column("Cost"),
+         _pounds_column("Change to do nothing")],
+        [(name(r["subject"]), str(r["option"]), financial_year_label(as_int(r["financial_year"])),
+          LEDGERS.get(str(r["ledger"]), str(r["ledger"])),
+          LINES.get(str(r["line"]), str(r["line"])),
+          as_float(r["pounds"]), as_float(r["change_pounds"]))
+         for r in case.years.to_dict("records")],
+        note=f"{financial_year_label(run.last + 1)} is incomplete and holds what is left in "
+        "buildings.",
+    )  # fmt: skip
+    switching = Sheet(
+        "Switching values", "The value of one figure at which a scheme stops paying",
+        "Fee of independent schools, share of places filled, capital per place.",
+        "business_case/business_case_switching.csv",
+        [about[0], Column("Figure", "in words"), Column("Unit", "of the figures"),
+         Column("As planned", "see unit", "count", missing=none),
+         Column("Where it stops paying", "see unit", "count", missing="no such value"),
+         Column("In words", "in words")],
+        [(name(r["subject"]), str(r["what"]), str(r["unit"]), as_float(r["base"]),
+          as_float(r["value"]), str(r["words"])) for r in case.switching.to_dict("records")],
+    )  # fmt: skip
+    return [options, years, switching]
 
 
 def _evidence(run: Run) -> list[Sheet]:

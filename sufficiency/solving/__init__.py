@@ -1,6 +1,6 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
-from sufficiency.solving.decomposition import SchemeSearch, Structure
+from sufficiency.solving.decomposition import SchemeSearch
 from sufficiency.solving.highs import (
     Outcome,
     Progress,
@@ -11,6 +11,7 @@ from sufficiency.solving.highs import (
     solver_version,
 )
 from sufficiency.solving.reading import Labels
+from sufficiency.solving.structure import Structure
 
 __all__ = [
     "Labels",

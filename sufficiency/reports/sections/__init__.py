@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sufficiency.reports.blocks import Section
 from sufficiency.reports.facts import Run
+from sufficiency.reports.sections.business_case import business_case
 from sufficiency.reports.sections.children import headline, local_places, mix
 from sufficiency.reports.sections.evidence import assumptions, certificate, data_quality
 from sufficiency.reports.sections.provision import (
@@ -25,6 +26,7 @@ ORDER = (
     local_places,
     schemes,
     costs,
+    business_case,
     occupancy,
     whereabouts,
     travel,
@@ -37,5 +39,6 @@ ORDER = (
 
 
 def sections(run: Run) -> list[Section]:
-    """All sections of the report."""
-    return [section(run) for section in ORDER]
+    """All sections of the report; one about what a run does not hold is left out."""
+    made = [section(run) for section in ORDER]
+    return [section for section in made if section is not None]
