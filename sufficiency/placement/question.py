@@ -1193,7 +1193,8 @@ def _sectors(
         [
             [model.stay_in_sector_share.get(kind, {}).get(phase, 0.0) > 0 for phase in phases]
             for kind in kind_of
-        ]
+        ],
+        dtype=bool,
     ).reshape(len(kind_of), len(phases))
     cohort, provision = before["cohort"].to_numpy(np.int64), before["provision"].to_numpy(np.int64)
     bound = binds[provision, phase_code[cohort]]

@@ -359,10 +359,8 @@ class SparseObjective(ScalarObjective):  # type: ignore[misc]  # Pyomo is not ty
     """An objective to be minimised, given as a :class:`Linear` of one row."""
 
     def __init__(self, total: Linear) -> None:
-        self._total: Linear | None = total
-        self._expanded: Any = None
         ScalarObjective.__init__(self, sense=pyo.minimize)
-        self._total = total
+        self._total: Linear | None = total
 
     def construct(self, data: Any = None) -> None:
         """Called by Pyomo when the objective joins a model."""
@@ -371,8 +369,8 @@ class SparseObjective(ScalarObjective):  # type: ignore[misc]  # Pyomo is not ty
 
     @property
     def _args_(self) -> tuple[Any, ...]:
-        """The expression as Pyomo keeps it: made when somebody looks, unless another was set."""
-        if self._expanded is None and self._total is not None:
+        """The expression where Pyomo keeps it: made when somebody looks, unless one was set."""
+        if self._expanded is None and self._total is not None and not self._copying:
             coefficients: list[float] = []
             variables: list[Any] = []
             for variable, matrix in self._total.terms.items():
@@ -389,6 +387,15 @@ class SparseObjective(ScalarObjective):  # type: ignore[misc]  # Pyomo is not ty
     def _args_(self, args: tuple[Any, ...]) -> None:
         self._expanded = args[0]
         self._total = None
+        self._copying = False
+
+    def __getstate__(self) -> Any:
+        # What is copied is what is there, and not an expression made for the copy's sake.
+        self._copying = True
+        try:
+            return ScalarObjective.__getstate__(self)
+        finally:
+            self._copying = False
 
     def as_cost(self) -> tuple[dict[SparseVar, Floats], float] | None:
         """Coefficients of every element of each variable, and the constant.

@@ -114,7 +114,7 @@ class _Columns:
     def of(self, data: Any) -> int:
         """The column of one element."""
         parent = data.parent_component()
-        if parent in self.first:
+        if hasattr(parent, "as_columns"):
             return self.first[parent] + int(parent.position(data.index()))
         if id(data) not in self._single:
             self._single[id(data)] = self.count
