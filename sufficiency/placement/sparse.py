@@ -358,9 +358,13 @@ class SparseRows(_Lazy, IndexedConstraint):  # type: ignore[misc]  # Pyomo is no
 class SparseObjective(ScalarObjective):  # type: ignore[misc]  # Pyomo is not typed
     """An objective to be minimised, given as a :class:`Linear` of one row."""
 
+    _total: Linear | None
+    _expanded: Any
+    _copying: bool
+
     def __init__(self, total: Linear) -> None:
         ScalarObjective.__init__(self, sense=pyo.minimize)
-        self._total: Linear | None = total
+        self._total = total
 
     def construct(self, data: Any = None) -> None:
         """Called by Pyomo when the objective joins a model."""
