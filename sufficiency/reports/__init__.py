@@ -39,7 +39,11 @@ def write_reports(run_folder: Path) -> list[Path]:
     """
     folder = Path(run_folder)
     run = Run.read(folder)
-    written = [write_report(folder), write_workbook(run, folder), write_geopackage(run, folder)]
+    written = [
+        write_report(folder, run),
+        write_workbook(run, folder),
+        write_geopackage(run, folder),
+    ]
     if run.business_case is not None:
         written.append(write_document(run, folder))
     return written

@@ -136,6 +136,12 @@ def records(frame: pd.DataFrame) -> Iterator[Any]:
     yield from frame.itertuples(index=False)
 
 
+def widest(table: pd.Series) -> tuple[str, str]:
+    """Locality and designation of the largest value of a series indexed by both."""
+    place, designation = table.index[int(table.to_numpy(float).argmax())]
+    return str(place), str(designation)
+
+
 def group_of(kind: str) -> str:
     """The group in which a kind is shown; "No suitable place" for unmet need."""
     for group, kinds in GROUPS.items():

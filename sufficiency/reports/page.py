@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
@@ -45,7 +46,7 @@ class Banner:
     more: int = 0
 
 
-def write_report(run_folder: Path) -> Path:
+def write_report(run_folder: Path, run: Run | None = None) -> Path:
     """Write report.html into a run folder.
 
     The page is complete in itself: style and charts are inside it, it holds no script and asks the
@@ -54,6 +55,7 @@ def write_report(run_folder: Path) -> Path:
 
     Args:
         run_folder: a folder that :func:`sufficiency.pipeline.write_results` wrote, or is writing.
+        run: what it holds, where that was read already.
 
     Returns:
         The path of the page.
@@ -63,7 +65,7 @@ def write_report(run_folder: Path) -> Path:
             cannot be written.
     """
     folder = Path(run_folder)
-    page = render(Run.read(folder))
+    page = render(run or Run.read(folder))
     target = folder / REPORT
     aside = folder / f".{REPORT}.{os.getpid()}.unfinished"
     try:
@@ -84,6 +86,12 @@ def write_report(run_folder: Path) -> Path:
 
 def render(run: Run) -> str:
     """The page as text."""
+    # Charts are checked against the schema in the tests; here that takes as long as drawing them.
+    with debug_mode(False):
+        return _filled(run)
+
+
+def _filled(run: Run) -> str:
     stamp = run.stamp
     return fill(
         title=str(stamp.get("title") or stamp.get("name") or "Plan"),
@@ -221,7 +229,7 @@ def tiles(run: Run) -> list[tuple[str, str]]:
 def picture(figure: Figure) -> dict[str, Markup]:
     """A figure drawn for a wide page and for a telephone."""
     drawn = {"wide": figure.draw(WIDE), "narrow": figure.draw(NARROW)}
-    return {name: Markup(inline(svg, figure.alt)) for name, svg in drawn.items()}
+    return {name: Markup(inline(svg, figure.alt, figure.parts)) for name, svg in drawn.items()}
 
 
 def drawing(entry: str) -> Markup:

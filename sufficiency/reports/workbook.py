@@ -22,7 +22,7 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 from sufficiency.plan import Plan
 from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
-from sufficiency.reports import layouts
+from sufficiency.reports import layouts, measures
 from sufficiency.reports.charts import COLOURS, NAVY, ORANGE, TEAL
 from sufficiency.reports.facts import (
     GROUPS,
@@ -650,12 +650,12 @@ def _places(run: Run) -> list[Sheet]:
         Column("Over 45 minutes", CHILDREN, "count"),
         Column("Over 75 minutes", CHILDREN, "count"),
     ]
-    measures = ["children", "median_minutes", "p90_minutes", "over_guide", "over_45", "over_75"]
+    figures = ["children", "median_minutes", "p90_minutes", "over_guide", "over_45", "over_75"]
     journeys = Sheet(
         "Journeys", "Journeys of all children", "Journey times of all children by year, with a "
         "chart.", "tables/travel_summary.csv", [year, *columns],
         [(academic_year_label(as_int(y)), *_numbers(row))
-         for y, row in everyone.set_index("academic_year")[measures].iterrows()],
+         for y, row in everyone.set_index("academic_year")[figures].iterrows()],
         note="45 and 75 minutes are guides to suitability, not limits in law.",
         chart=Chart("Journey times in minutes, one way", "line",
                     [(2, NAVY, False), (3, TEAL, False)], False, "minutes, one way"),
@@ -664,7 +664,7 @@ def _places(run: Run) -> list[Sheet]:
         "Journeys by phase", "Journeys by phase", "Journey times by phase and year.",
         "tables/travel_summary.csv", [year, Column("Phase", "name"), *columns],
         [(academic_year_label(as_int(r.academic_year)), str(r.phase),
-          *(as_float(getattr(r, m)) for m in measures))
+          *(as_float(getattr(r, m)) for m in figures))
          for r in travel[travel["phase"] != "all"].itertuples(index=False)],
     )  # fmt: skip
     marginal = Sheet(
@@ -678,7 +678,28 @@ def _places(run: Run) -> list[Sheet]:
          for r in run.plan.marginal_values.itertuples(index=False)],
         note="What the objective would fall by, priced failures included; schemes fixed.",
     )  # fmt: skip
-    return [occupancy, limits, needing, gaps, journeys, by_phase, marginal]
+    lengths = Sheet(
+        "Journey lengths", "Children by length of journey",
+        "Children by band of one-way minutes and year; the guides of 45 and 75 minutes are among "
+        "its edges.", "tables/placements.csv, tables/stays.csv",
+        [Column("One way", "minutes"), *_years(run)],
+        [(str(band), *_numbers(row))
+         for band, row in measures.journeys(run, run.plan).iterrows()],
+        note="The children of the sheet Journeys: those educated elsewhere travel nowhere.",
+        total="All who travel",
+    )  # fmt: skip
+    across = measures.in_and_out(run, run.plan)
+    around = Sheet(
+        "Imports and exports", "Children over the authority's border",
+        "Children placed inside and outside the authority, and other authorities' children here.",
+        "tables/placements.csv, tables/occupancy.csv, inputs/provisions.csv",
+        [year, Column("Placed inside", CHILDREN, "count"),
+         Column("Placed outside", CHILDREN, "count"),
+         Column("No suitable place", CHILDREN, "count"),
+         Column("Other authorities' children here", "children", "count")],
+        [(academic_year_label(as_int(y)), *_numbers(row)) for y, row in across.iterrows()],
+    )  # fmt: skip
+    return [occupancy, limits, needing, gaps, journeys, by_phase, lengths, around, marginal]
 
 
 def _money(run: Run) -> list[Sheet]:
@@ -757,7 +778,62 @@ def _money(run: Run) -> list[Sheet]:
         note="A price weighs a failure, such as a long journey, against money; nobody pays it.",
         total="Objective",
     )  # fmt: skip
-    return [opening, capital, ledgers, lines, value]
+    found = [opening, _milestones(run), capital, ledgers, lines]
+    if run.without is not None:
+        found.append(_steps(run))
+    return [*found, _sensitivity(run), value]
+
+
+def _milestones(run: Run) -> Sheet:
+    return Sheet(
+        "Milestones", "The latest month for each step of a scheme",
+        "Consultation, notice, decision, first capital, notification, opening and filling.",
+        "tables/schemes.csv, tables/capital.csv",
+        [Column("Scheme", "identifier"), Column("Name", "name"), Column("Status", "in words"),
+         Column("Consultation begins", "year and month"), Column("Notice", "year and month"),
+         Column("Decision", "year and month"), Column("First capital", "financial year"),
+         Column("DfE told of the places", "year and month"), Column("Opens", "academic year"),
+         Column("All places on offer", "academic year"), Column("Remark", "in words")],
+        [(str(m.scheme), str(m.name), str(m.status), str(m.consultation), str(m.notice),
+          str(m.decision), financial_year_label(as_int(m.first_capital)), str(m.notify),
+          academic_year_label(as_int(m.opens)), academic_year_label(as_int(m.full)),
+          "past when this plan was made" if m.passed and m.status != "committed" else "")
+         for m in measures.milestones(run).itertuples(index=False)],
+        note=f"Counted back from the first capital and the opening. {measures.MILESTONE_SOURCE}."
+    )  # fmt: skip
+
+
+def _steps(run: Run) -> Sheet:
+    rows = []
+    for ledger, title in LEDGERS.items():
+        for group, row in measures.spending_steps(run, ledger).iterrows():
+            rows.append((title, str(group), *_numbers(row)))
+    return Sheet(
+        "Unmitigated to mitigated", "Spending with committed schemes only, and with the plan",
+        "By ledger and kind of placement over the complete financial years.",
+        "without_schemes/ledger.csv, tables/ledger.csv",
+        [Column("Ledger", "name"), Column("Placement", "group"),
+         _pounds_column("Unmitigated: committed schemes only"),
+         _pounds_column("Mitigated: with the plan's schemes"), _pounds_column("Difference")],
+        rows,
+        note=f"Financial years {run.finances}. The three ledgers are never added.",
+    )  # fmt: skip
+
+
+def _sensitivity(run: Run) -> Sheet:
+    return Sheet(
+        "Prices moved", "The same plan at other prices",
+        "Spending by ledger when one price or number moves and the plan is held fixed.",
+        "tables/ledger.csv, without_schemes/ledger.csv",
+        [Column("What moves", "in words"), Column("By", "share, minus: less", "share"),
+         Column("Ledger", "name"), _pounds_column("With the plan's schemes"),
+         _pounds_column("Committed schemes only"), _pounds_column("Difference")],
+        [(str(r.test) or "nothing: as the plan is", as_float(r.share), LEDGERS[str(r.ledger)],
+          as_float(r.pounds), as_float(r.pounds_without), as_float(r.effect))
+         for r in measures.sensitivity(run).itertuples(index=False)],
+        note=f"Financial years {run.finances}. The schemes, and who is placed where, stay as they "
+        "are: a new search would answer to other prices.",
+    )  # fmt: skip
 
 
 def _year(year: object) -> str:

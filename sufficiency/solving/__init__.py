@@ -1,6 +1,6 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
-from sufficiency.solving.decomposition import SchemeSearch
+from sufficiency.solving.decomposition import Limits, SchemeSearch
 from sufficiency.solving.highs import (
     Outcome,
     Progress,
@@ -15,6 +15,7 @@ from sufficiency.solving.structure import Structure
 
 __all__ = [
     "Labels",
+    "Limits",
     "Outcome",
     "Progress",
     "SchemeSearch",
