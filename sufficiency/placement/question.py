@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -158,12 +159,19 @@ class Question:
 
     def scheme_columns(self, scheme: int) -> range:
         """Columns in which a scheme may be open."""
-        return range(int(self.schemes["earliest"].iloc[scheme]), self.years + 1)
+        return range(self._earliest[scheme], self.years + 1)
+
+    @cached_property
+    def _earliest(self) -> list[int]:
+        return [int(t) for t in self.schemes["earliest"]]
+
+    @cached_property
+    def _sources(self) -> set[str]:
+        return {str(b) for b in self.budgets["source"]}
 
     def sources_of(self, scheme: int) -> list[str]:
         """Sources with a budget that a scheme may draw on."""
-        sources = {str(b) for b in self.budgets["source"].unique()}
-        return sorted(set(self.funding_sources[scheme] or sources) & sources)
+        return sorted(set(self.funding_sources[scheme] or self._sources) & self._sources)
 
     def offered(self, provision: int, t: int) -> list[tuple[int, int, float]]:
         """Places that schemes offer at a provision in column t: (scheme, column of z, places).
@@ -172,12 +180,13 @@ class Question:
         monotone z this is the sum over a of places x (fill[a] - fill[a-1]) x z[s, t-a].
         """
         terms: list[tuple[int, int, float]] = []
-        for s in np.flatnonzero(self.schemes["provision"].to_numpy() == provision):
-            step = np.diff(self.fill[s], prepend=0.0) * self.schemes["places"].iloc[s]
+        places = self.schemes["places"].to_numpy()
+        for s in np.flatnonzero(self.schemes["provision"].to_numpy() == provision).tolist():
+            step = np.diff(self.fill[s], prepend=0.0) * places[s]
             terms += [
-                (int(s), t - a, float(step[a]))
+                (s, t - a, float(step[a]))
                 for a in range(min(len(step), t))
-                if step[a] and t - a >= self.schemes["earliest"].iloc[s]
+                if step[a] and t - a >= self._earliest[s]
             ]
         return terms
 
