@@ -520,8 +520,7 @@ def optimise(
     tell("Preparing cohorts and places")
     question = loaded.question()
     tell("Building the model")
-    model = build(question)
-    form = StandardForm.of(model)
+    form = StandardForm.of(build(question))
     options = SolveOptions(gap=gap, time_limit=time_limit, threads=threads, seed=seed)
     built = time.monotonic() - clock
     broken = contradictions(
@@ -595,9 +594,10 @@ def _place(
 ) -> Outcome:
     """Place children exactly for given schemes: every z by its index, or all column values."""
     if isinstance(opens, dict):
-        opens = np.array(
-            [opens[index] if name == "open" else 0.0 for name, index in form.columns], dtype=float
-        )
+        at, index = form.columns.of("open")
+        values = np.zeros(len(form.columns))
+        values[at] = [opens[each] for each in index.tolist()]
+        opens = values
     outcome = search.place(opens)
     if not outcome.found:
         raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.placement.question import Question
+from sufficiency.placement.structure import Labels
 
 Floats = NDArray[np.float64]
 
@@ -45,43 +46,39 @@ class Answer:
 
 
 def read_answer(
-    q: Question,
-    columns: Sequence[tuple[str, Any]],
-    values: Floats,
-    rows: Sequence[tuple[str, Any]],
-    row_dual: Floats,
+    q: Question, columns: Labels, values: Floats, rows: Labels, row_dual: Floats
 ) -> Answer:
     """Sort solver columns (and duals of the rule ``places``) back into the question's arrays."""
-    arrays = {
-        "placed": np.zeros(len(q.arcs)),
-        "unmet": np.zeros(len(q.cohorts)),
-        "over": np.zeros(len(q.place_keys)),
-        "beyond": np.zeros(len(q.place_keys)),
-        "limit_beyond": np.zeros(len(q.limit_keys)),
-        "displaced": np.zeros(len(q.sector_keys)),
-    }
+
+    def of(name: str, count: int) -> Floats:
+        at, index = columns.of(name)
+        found = np.zeros(count)
+        found[index] = np.where(values[at] > 1e-9, values[at], 0.0)
+        return found
+
+    def each(name: str) -> Iterator[tuple[Any, float]]:
+        at, index = columns.of(name)
+        return zip(index.tolist(), values[at].tolist(), strict=True)
+
     opens = np.full(len(q.schemes), -1, dtype=np.int64)
-    short: dict[tuple[int, int], float] = {}
-    balance: dict[int, float] = {}
-    drawn: dict[tuple[int, str, int], float] = {}
-    for (name, index), value in zip(columns, values.tolist(), strict=True):
-        if name in arrays:
-            arrays[name][index] = max(value, 0.0) if value > 1e-9 else 0.0
-        elif name == "open":
-            s, t = index
-            if value > 0.5 and (opens[s] < 0 or t < opens[s]):
-                opens[s] = t
-        elif name == "short_roll":
-            short[index] = max(value, 0.0)
-        elif name == "out_of_balance":
-            balance[index] = max(value, 0.0)
-        elif name == "drawn" and value > 1e-6:
-            drawn[index] = value
+    for (s, t), value in each("open"):
+        if value > 0.5 and (opens[s] < 0 or t < opens[s]):
+            opens[s] = t
     marginal = np.full(len(q.place_keys), np.nan)
     if len(row_dual):
+        at, index = rows.of("places")
         marginal[:] = 0.0
-        for (name, index), dual in zip(rows, row_dual.tolist(), strict=True):
-            if name == "places":
-                marginal[index] = max(-dual, 0.0)
-    return Answer(opens=opens, short_roll=short, out_of_balance=balance, drawn=drawn,
-                  marginal=marginal, **arrays)  # fmt: skip
+        marginal[index] = np.maximum(-row_dual[at], 0.0)
+    return Answer(
+        placed=of("placed", len(q.arcs)),
+        unmet=of("unmet", len(q.cohorts)),
+        opens=opens,
+        over=of("over", len(q.place_keys)),
+        beyond=of("beyond", len(q.place_keys)),
+        limit_beyond=of("limit_beyond", len(q.limit_keys)),
+        displaced=of("displaced", len(q.sector_keys)),
+        short_roll={index: max(value, 0.0) for index, value in each("short_roll")},
+        out_of_balance={index: max(value, 0.0) for index, value in each("out_of_balance")},
+        drawn={index: value for index, value in each("drawn") if value > 1e-6},
+        marginal=marginal,
+    )

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from pyomo.core.expr import LinearExpression
 
 from sufficiency.placement.question import Question
-
-
-def linear(variables: Any, index: Iterable[Any], coefficients: Iterable[float]) -> Any:
-    """The sum of coefficient times variable, built without intermediate expressions."""
-    return LinearExpression(
-        constant=0.0,
-        linear_coefs=[float(c) for c in coefficients],
-        linear_vars=[variables[i] for i in index],
-    )
+from sufficiency.placement.sparse import Linear
+from sufficiency.placement.variables import Model
 
 
 def capital_spend(q: Question, s: int) -> list[tuple[int, int, float]]:
@@ -60,21 +51,26 @@ def scheme_place_terms(q: Question, t: int) -> list[tuple[int, int, float]]:
     return terms
 
 
-def dsg_year(m: Any, q: Question, t: int) -> tuple[float, Any]:
-    """DSG spend of an academic year: the constant part and a linear expression."""
-    constant = sum(place_cost(q, p, t) for p in range(len(q.provisions)))
-    arcs = q.arcs
-    here = np.flatnonzero((arcs["entry"].to_numpy() <= t) & (arcs["end"].to_numpy() > t))
-    provision = arcs["provision"].to_numpy()[here]
-    pounds = (
-        arcs["charge"].to_numpy()[here] * q.fee_factor[provision, t]
-        + arcs["per_child"].to_numpy()[here]
-    ) * q.presence[arcs["cohort"].to_numpy()[here], t]
-    terms = scheme_place_terms(q, t) if t >= 1 else []
-    expression = linear(m.placed, here.tolist(), pounds.tolist())
-    if terms:
-        expression += linear(m.open, [(s, c) for s, c, _ in terms], [v for _, _, v in terms])
-    return constant, expression
+def dsg_spend(m: Model) -> Linear:
+    """DSG spend of each academic year, a row for each, from the base year on."""
+    q = m.question
+    arcs, years = q.arcs, range(q.years + 1)
+    entry, end = arcs["entry"].to_numpy(), arcs["end"].to_numpy()
+    provision, cohort = arcs["provision"].to_numpy(), arcs["cohort"].to_numpy()
+    charge, per_child = arcs["charge"].to_numpy(), arcs["per_child"].to_numpy()
+    here = [np.flatnonzero((entry <= t) & (end > t)) for t in years]
+    pounds = [
+        (charge[a] * q.fee_factor[provision[a], t] + per_child[a]) * q.presence[cohort[a], t]
+        for t, a in zip(years, here, strict=True)
+    ]
+    start = np.cumsum([0, *(len(a) for a in here)])
+    placed = m.placed.sums(start, np.concatenate(here), np.concatenate(pounds))
+    schemes = [
+        [((s, c), value) for s, c, value in scheme_place_terms(q, t)] if t >= 1 else []
+        for t in years
+    ]
+    standing = [sum(place_cost(q, p, t) for p in range(len(q.provisions))) for t in years]
+    return placed + m.open.listed(schemes) + np.array(standing)
 
 
 def scheme_value(q: Question) -> dict[tuple[int, int], float]:
@@ -132,7 +128,7 @@ def unmet_value(q: Question) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray(q.model.price_unmet * years, dtype=float)
 
 
-def present_value(m: Any) -> Any:
+def present_value(m: Model) -> Linear:
     r"""The objective: present value of public spending, plus priced failures.
 
     $$\min \sum_{a} V_a x_a + \sum_{s,t} W_{s,t} z_{s,t} + \sum_k U_k u_k
@@ -147,25 +143,23 @@ def present_value(m: Any) -> Any:
     \(d(f)=(1+\text{discount rate})^{-(f-f_0)}\). The ledgers carry ledger_weights. Unmet need is
     dearer than any placement; preparing the question fails otherwise.
     """
-    q: Question = m.question
+    q = m.question
     model, discount = q.model, q.discount
-    value = scheme_value(q)
-    unmet = unmet_value(q)
-    looking = list(m.unmet)
-    total = linear(m.placed, range(len(q.arcs)), q.arc_value.tolist())
-    total += linear(m.unmet, looking, unmet[looking].tolist())
-    total += linear(m.open, list(value), list(value.values()))
-    for i, (_, t) in enumerate(q.place_keys):
-        total += float(discount[t]) * (
-            model.price_over_capacity * m.over[i] + model.price_beyond_limit * m.beyond[i]
-        )
-    for j, (_, t) in enumerate(q.limit_keys):
-        total += float(discount[t]) * model.price_beyond_limit * m.limit_beyond[j]
-    entry = q.sector_keys["entry"].to_numpy(int)
-    for g in m.displaced:
-        total += float(discount[entry[g]]) * model.price_of_move * m.displaced[g]
-    for p, t in m.short_roll:
-        total += float(discount[t]) * model.price_short_roll * m.short_roll[p, t]
-    for f in m.out_of_balance:
-        total += q.discount_financial(f) * model.price_out_of_balance * m.out_of_balance[f]
+    of_place = discount[np.array([t for _, t in q.place_keys], dtype=int)]
+    of_limit = discount[np.array([t for _, t in q.limit_keys], dtype=int)]
+    of_roll = discount[np.array([t for _, t in m.short_roll.index_array], dtype=int)]
+    of_group = discount[q.sector_keys["entry"].to_numpy(int)]
+    years = m.out_of_balance.index_array.tolist()
+    of_balance = np.array([q.discount_financial(f) for f in years], dtype=float)
+    total = (
+        m.placed.total(q.arc_value)
+        + m.unmet.total(unmet_value(q)[m.unmet.index_array])
+        + m.open.listed([list(scheme_value(q).items())])
+        + m.over.total(of_place * model.price_over_capacity)
+        + m.beyond.total(of_place * model.price_beyond_limit)
+        + m.limit_beyond.total(of_limit * model.price_beyond_limit)
+        + m.displaced.total(of_group * model.price_of_move)
+        + m.short_roll.total(of_roll * model.price_short_roll)
+        + m.out_of_balance.total(of_balance * model.price_out_of_balance)
+    )
     return total + constant_value(q)

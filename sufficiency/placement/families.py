@@ -1,7 +1,9 @@
 r"""The rules of the model: one function for each constraint family, its equation in its docstring.
 
-``models/formulation.md`` is rendered from these docstrings. Each function builds one row of its
-family; the functions named ``*_index`` give the tuples for which a row exists. Symbols:
+``models/formulation.md`` is rendered from these docstrings. A function named ``*_index`` names the
+rows of a family; the function of the family gets the names as arrays, one for each part of a name,
+and states all rows at once: ``m.unmet.each(k)`` is the variable of cohort ``k[0]`` in the first
+row, of ``k[1]`` in the second (see ``sparse.Linear``). Symbols:
 \(x_a\) children placed on arc \(a=(k,p)\) for the whole stay; \(u_k\) unmet; \(z_{s,t}\) scheme
 \(s\) is open in year \(t\); \(r_{k,t}\) share of cohort \(k\) present in year \(t\); \(n_k\)
 children of the cohort.
@@ -9,37 +11,49 @@ children of the cohort.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from pyomo.core.expr import LinearExpression
+import pandas as pd
 
-from sufficiency.placement.costs import capital_spend, dsg_year, linear
-from sufficiency.placement.question import Question
-
-Model = Any
-"""A Pyomo ConcreteModel with ``question`` (Question) and the variables of ``model.build``."""
-
-
-def _arcs(m: Model, rows: Any, i: int) -> Any:
-    arcs, coefficients = rows.row(i)
-    return linear(m.placed, arcs.tolist(), coefficients.tolist())
+from sufficiency.placement.costs import capital_spend, dsg_spend
+from sufficiency.placement.question import Floats, Ints, Question, Rows
+from sufficiency.placement.sparse import Index, Linear, Rule
+from sufficiency.placement.variables import Model
 
 
-def _offered(m: Model, provision: int, t: int) -> Any:
-    terms = m.question.offered(provision, t)
-    return linear(m.open, [(s, c) for s, c, _ in terms], [places for _, _, places in terms])
+def _arcs(m: Model, rows: Rows, i: Ints) -> Linear:
+    """Children placed, added up as ``rows`` of the question say, for its rows ``i``."""
+    return m.placed.sums(rows.start, rows.arcs, rows.coefficients).take(i)
+
+
+def _numbers(frame: pd.DataFrame, column: str, i: Ints) -> Floats:
+    return np.asarray(frame[column].to_numpy(dtype=float)[i])
+
+
+def _pairs(keys: list[tuple[int, int]], i: Ints) -> tuple[Ints, Ints]:
+    first, second = np.array(keys, dtype=np.int64)[i].T
+    return first, second
+
+
+def _offered(m: Model, p: Ints, t: Ints) -> Linear:
+    """Places that schemes offer in each provision and year."""
+    q = m.question
+    growing = set(q.schemes["provision"].tolist())
+    offered = [
+        [((s, c), places) for s, c, places in q.offered(at, year)] if at in growing else []
+        for at, year in zip(p.tolist(), t.tolist(), strict=True)
+    ]
+    return m.open.listed(offered)
 
 
 # ------------------------------------------------------------------ children
 
 
-def every_child_placed_index(q: Question) -> list[int]:
+def every_child_placed_index(q: Question) -> Ints:
     """Cohorts that look for a place: all but those settled today."""
-    return [int(k) for k in np.flatnonzero(q.cohorts["origin"].to_numpy() != "settled")]
+    return np.flatnonzero(q.cohorts["origin"].to_numpy() != "settled")
 
 
-def every_child_placed(m: Model, k: int) -> Any:
+def every_child_placed(m: Model, k: Ints) -> Rule:
     r"""Every child of a cohort is placed, or counted as unmet; nobody is dropped.
 
     $$\sum_{p:(k,p)\in A} (x_{kp} + x^{\mathrm{stay}}_{kp}) + u_k
@@ -50,17 +64,16 @@ def every_child_placed(m: Model, k: int) -> Any:
     provision \(q\) ended or it closed. Source: Children and Families Act 2014 s.42.
     """
     q = m.question
-    return _arcs(m, q.cohort_rows, k) + m.unmet[k] - _arcs(m, q.inflow_rows, k) == float(
-        q.cohorts["children"].iat[k]
-    )
+    placed, again = _arcs(m, q.cohort_rows, k), _arcs(m, q.inflow_rows, k)
+    return placed + m.unmet.each(k) - again == _numbers(q.cohorts, "children", k)
 
 
-def settled_children_stay_index(q: Question) -> list[int]:
+def settled_children_stay_index(q: Question) -> Ints:
     """Arcs of children who are in a provision today."""
-    return [int(a) for a in np.flatnonzero(q.arcs["settled"].to_numpy())]
+    return np.flatnonzero(q.arcs["settled"].to_numpy())
 
 
-def settled_children_stay(m: Model, a: int) -> Any:
+def settled_children_stay(m: Model, a: Ints) -> Rule:
     r"""A settled child keeps the present provision until its next transition point.
 
     $$x_{kp} = n_k \qquad \forall (k,p) \text{ of the base year}$$
@@ -69,15 +82,15 @@ def settled_children_stay(m: Model, a: int) -> Any:
     Source: change of placement belongs to phase transfer, SEND Regulations 2014 reg 18.
     """
     q = m.question
-    return m.placed[a] == float(q.cohorts["children"].iat[int(q.arcs["cohort"].iat[a])])
+    return m.placed.each(a) == _numbers(q.cohorts, "children", q.arcs["cohort"].to_numpy()[a])
 
 
-def stay_on_in_all_through_index(q: Question) -> list[int]:
+def stay_on_in_all_through_index(q: Question) -> Ints:
     """Rights to stay on: staying arcs of a transfer cohort in a provision that spans it."""
-    return list(range(len(q.stay_on)))
+    return np.arange(len(q.stay_on))
 
 
-def stay_on_in_all_through(m: Model, i: int) -> Any:
+def stay_on_in_all_through(m: Model, i: Ints) -> Rule:
     r"""Who is in a school that spans the next phase keeps the place there.
 
     $$x^{\mathrm{stay}}_{k'p} = \sigma_{\kappa(p)} \sum_{(k,p)\to k'} r_{k,t(k')}\,x_{kp}$$
@@ -88,18 +101,17 @@ def stay_on_in_all_through(m: Model, i: int) -> Any:
     over-capacity, never taken from a child.
     """
     q = m.question
-    share = float(q.stay_on["share"].iat[i])
-    before, present = q.stay_on_rows.row(i)
-    there = linear(m.placed, before.tolist(), (share * present).tolist())
-    return m.placed[int(q.stay_on["arc"].iat[i])] - there == 0.0
+    share = _numbers(q.stay_on, "share", i)
+    there = _arcs(m, q.stay_on_rows, i)
+    return m.placed.each(q.stay_on["arc"].to_numpy()[i]) - share * there == 0.0
 
 
-def only_those_already_there_index(q: Question) -> list[int]:
+def only_those_already_there_index(q: Question) -> Ints:
     """Arcs that are open to nobody but released children of the provision."""
-    return list(range(len(q.only)))
+    return np.arange(len(q.only))
 
 
-def only_those_already_there(m: Model, i: int) -> Any:
+def only_those_already_there(m: Model, i: Ints) -> Rule:
     r"""Children whom a scenario releases may choose the provision they are in, even if it would
     not admit them anew.
 
@@ -107,17 +119,16 @@ def only_those_already_there(m: Model, i: int) -> Any:
       \qquad \forall (k',p) \text{ admissible only to who is there}$$
     """
     q = m.question
-    before, present = q.only_rows.row(i)
-    there = linear(m.placed, before.tolist(), present.tolist())
-    return m.placed[int(q.only["arc"].iat[i])] - there <= 0.0
+    there = _arcs(m, q.only_rows, i)
+    return m.placed.each(q.only["arc"].to_numpy()[i]) - there <= 0.0
 
 
-def stay_in_sector_index(q: Question) -> list[int]:
+def stay_in_sector_index(q: Question) -> Ints:
     """Groups (kind, phase entered, year) whose children may stay in the kind."""
-    return list(range(len(q.sector_keys)))
+    return np.arange(len(q.sector_keys))
 
 
-def stay_in_sector(m: Model, g: int) -> Any:
+def stay_in_sector(m: Model, g: Ints) -> Rule:
     r"""A share of the children of a kind stays in that kind at a transition point.
 
     $$\sum_{k'\in g}\sum_{p:\kappa(p)=\kappa} (x_{k'p} + x^{\mathrm{stay}}_{k'p}) + v_g \ge
@@ -127,31 +138,26 @@ def stay_in_sector(m: Model, g: int) -> Any:
     Source: parental preference and tribunal outcomes, Children and Families Act 2014 s.38-39, 51.
     """
     q = m.question
-    share = float(q.sector_keys["share"].iat[g])
-    before, present = q.sector_before.row(g)
-    there = linear(m.placed, before.tolist(), (share * present).tolist())
-    return _arcs(m, q.sector_placed, g) + m.displaced[g] - there >= 0.0
+    share = _numbers(q.sector_keys, "share", g)
+    placed, there = _arcs(m, q.sector_placed, g), _arcs(m, q.sector_before, g)
+    return placed + m.displaced.each(g) - share * there >= 0.0
 
 
-def _free_children(m: Model, g: int) -> tuple[Any, float]:
-    """Children of a preference group who are free to choose: expression and constant part."""
+def _free_children(m: Model, g: Ints) -> tuple[Linear, Linear]:
+    """Children of preference groups who are free to choose, and those of them who are unmet."""
     q = m.question
-    members = q.preference_members[g].tolist()
-    constant = float(q.cohorts["children"].to_numpy()[members].sum())
-    expression = -_arcs(m, q.preference_staying, g)
-    for k in members:
-        inflow, present = q.inflow_rows.row(k)
-        if len(inflow):
-            expression += linear(m.placed, inflow.tolist(), present.tolist())
-    return expression, constant
+    members = [q.preference_members[i] for i in g.tolist()]
+    k, sizes = np.concatenate(members), np.array([len(cohorts) for cohorts in members])
+    looking = (_arcs(m, q.inflow_rows, k) + _numbers(q.cohorts, "children", k)).added_up(sizes)
+    return looking - _arcs(m, q.preference_staying, g), m.unmet.each(k).added_up(sizes)
 
 
-def preference_floor_index(q: Question) -> list[int]:
+def preference_floor_index(q: Question) -> Ints:
     """Groups (rule, tier, phase entered, year) with a floor and an admissible standing place."""
-    return [int(g) for g in np.flatnonzero((q.preference_keys["side"] == "floor").to_numpy())]
+    return np.flatnonzero((q.preference_keys["side"] == "floor").to_numpy())
 
 
-def preference_floor(m: Model, g: int) -> Any:
+def preference_floor(m: Model, g: Ints) -> Rule:
     r"""At least a share of the children who are free to choose is placed in some kinds.
 
     $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \ge f_g\,
@@ -163,41 +169,41 @@ def preference_floor(m: Model, g: int) -> Any:
     Source: preference is not abolished by building a place (CFA 2014 s.38-40).
     """
     q = m.question
-    share = float(q.preference_keys["share"].iat[g])
-    free, constant = _free_children(m, g)
-    members = q.preference_members[g].tolist()
-    unmet = linear(m.unmet, members, [1.0] * len(members))
+    share = _numbers(q.preference_keys, "share", g)
+    placed = _arcs(m, q.preference_placed, g)
+    free, unmet = _free_children(m, g)
     allowance = 1.0 if q.settings.whole_children else 0.0
-    return _arcs(m, q.preference_placed, g) - share * (free - unmet) >= share * constant - allowance
+    return placed - share * (free - unmet) >= -allowance
 
 
-def preference_ceiling_index(q: Question) -> list[int]:
+def preference_ceiling_index(q: Question) -> Ints:
     """Groups with a ceiling."""
-    return [int(g) for g in np.flatnonzero((q.preference_keys["side"] == "ceiling").to_numpy())]
+    return np.flatnonzero((q.preference_keys["side"] == "ceiling").to_numpy())
 
 
-def preference_ceiling(m: Model, g: int) -> Any:
+def preference_ceiling(m: Model, g: Ints) -> Rule:
     r"""At most a share of the children who are free to choose is placed in some kinds.
 
     $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \le c_g\,
       \Big(\sum_{k\in g} n_k - \sum_{k\in g}\sum_p x^{\mathrm{stay}}_{kp}\Big)$$
     """
     q = m.question
-    share = float(q.preference_keys["share"].iat[g])
-    free, constant = _free_children(m, g)
+    share = _numbers(q.preference_keys, "share", g)
+    placed = _arcs(m, q.preference_placed, g)
+    free, _ = _free_children(m, g)
     allowance = 1.0 if q.settings.whole_children else 0.0
-    return _arcs(m, q.preference_placed, g) - share * free <= share * constant + allowance
+    return placed - share * free <= allowance
 
 
 # ------------------------------------------------------------------ places
 
 
-def places_index(q: Question) -> list[int]:
+def places_index(q: Question) -> Ints:
     """(provision, year) for each provision with a number of places."""
-    return list(range(len(q.place_keys)))
+    return np.arange(len(q.place_keys))
 
 
-def places(m: Model, i: int) -> Any:
+def places(m: Model, i: Ints) -> Rule:
     r"""Children present do not exceed places, but for priced over-capacity.
 
     $$\sum_{k} r_{kt}\,x_{kp} \le m_{pt} - e_{pt} + \sum_s \sum_{a\ge 0}
@@ -209,34 +215,36 @@ def places(m: Model, i: int) -> Any:
     admit (CFA 2014 s.43).
     """
     q = m.question
-    p, t = q.place_keys[i]
-    net = max(float(q.places[p, t] - q.taken_by_others[p, t]), 0.0)
-    return _arcs(m, q.place_rows, i) - _offered(m, p, t) - m.over[i] - m.beyond[i] <= net
+    p, t = _pairs(q.place_keys, i)
+    net = np.maximum(q.places[p, t] - q.taken_by_others[p, t], 0.0)
+    children = _arcs(m, q.place_rows, i)
+    return children - _offered(m, p, t) - m.over.each(i) - m.beyond.each(i) <= net
 
 
-def over_capacity_limit_index(q: Question) -> list[int]:
+def over_capacity_limit_index(q: Question) -> Ints:
     """The same (provision, year) as ``places``."""
     return places_index(q)
 
 
-def over_capacity_limit(m: Model, i: int) -> Any:
+def over_capacity_limit(m: Model, i: Ints) -> Rule:
     r"""Ordinary over-capacity is a share of places; anything above it is a priced breach.
 
     $$o_{pt} \le \omega_{\kappa(p)} \Big(m_{pt} + \sum_s\sum_a
       c_s(\phi_{s,a}-\phi_{s,a-1}) z_{s,t-a}\Big)$$
     """
     q = m.question
-    p, t = q.place_keys[i]
-    share = float(q.model.for_kind("over_capacity_share", q.provisions["kind"].iat[p]))
-    return m.over[i] - share * _offered(m, p, t) <= share * float(q.places[p, t])
+    p, t = _pairs(q.place_keys, i)
+    by_provision = [q.model.for_kind("over_capacity_share", k) for k in q.provisions["kind"]]
+    share: Floats = np.array(by_provision, dtype=float)[p]
+    return m.over.each(i) - share * _offered(m, p, t) <= share * q.places[p, t]
 
 
-def place_limits_index(q: Question) -> list[int]:
+def place_limits_index(q: Question) -> Ints:
     """(limit, year) for each limit that a provision declares within its places."""
-    return list(range(len(q.limit_keys)))
+    return np.arange(len(q.limit_keys))
 
 
-def place_limits(m: Model, j: int) -> Any:
+def place_limits(m: Model, j: Ints) -> Rule:
     r"""A limit for a designation or a phase inside a provision holds, or is a priced breach.
 
     $$\sum_{k\in \ell} r_{kt}\,x_{kp} \le m_{\ell t} + w_{\ell t}
@@ -245,8 +253,9 @@ def place_limits(m: Model, j: int) -> Any:
     Schemes do not enlarge such a limit.
     """
     q = m.question
-    limit, _ = q.limit_keys[j]
-    return _arcs(m, q.limit_rows, j) - m.limit_beyond[j] <= float(q.limits["places"].iat[limit])
+    limit, _ = _pairs(q.limit_keys, j)
+    most = _numbers(q.limits, "places", limit)
+    return _arcs(m, q.limit_rows, j) - m.limit_beyond.each(j) <= most
 
 
 # ------------------------------------------------------------------ schemes
@@ -257,14 +266,14 @@ def opens_once_index(q: Question) -> list[tuple[int, int]]:
     return [(s, t) for s in range(len(q.schemes)) for t in q.scheme_columns(s)[1:]]
 
 
-def opens_once(m: Model, s: int, t: int) -> Any:
+def opens_once(m: Model, s: Ints, t: Ints) -> Rule:
     r"""A scheme that is open stays open; before its earliest opening there is no \(z\).
 
     $$z_{s,t-1} \le z_{s,t}$$
 
     The earliest opening carries the lead time and the December notification of place changes.
     """
-    return m.open[s, t - 1] - m.open[s, t] <= 0.0
+    return m.open.each(s, t - 1) - m.open.each(s, t) <= 0.0
 
 
 def opens_in_time_index(q: Question) -> list[tuple[int, int]]:
@@ -273,21 +282,21 @@ def opens_in_time_index(q: Question) -> list[tuple[int, int]]:
     return [(s, t) for s in range(len(q.schemes)) for t in q.scheme_columns(s)[1:] if t > latest[s]]
 
 
-def opens_in_time(m: Model, s: int, t: int) -> Any:
+def opens_in_time(m: Model, s: Ints, t: Ints) -> Rule:
     r"""A scheme that has not opened by its latest September does not open.
 
     $$z_{s,t} \le z_{s,t-1} \qquad \forall t > \text{latest}_s$$
     """
-    return m.open[s, t] - m.open[s, t - 1] <= 0.0
+    return m.open.each(s, t) - m.open.each(s, t - 1) <= 0.0
 
 
-def opens_before_use_index(q: Question) -> list[int]:
+def opens_before_use_index(q: Question) -> Ints:
     """Arcs to provisions that a scheme creates; who stays on is there already."""
     new = (q.arcs["scheme"].to_numpy() >= 0) & ~q.arcs["staying"].to_numpy(bool)
-    return [int(a) for a in np.flatnonzero(new)]
+    return np.flatnonzero(new)
 
 
-def opens_before_use(m: Model, a: int) -> Any:
+def opens_before_use(m: Model, a: Ints) -> Rule:
     r"""Nobody is placed in a new provision before it opens.
 
     $$x_{kp} \le N_k\, z_{s(p),t(k)} \qquad \forall (k,p) \text{ to a new provision}$$
@@ -296,9 +305,9 @@ def opens_before_use(m: Model, a: int) -> Any:
     relaxation strong.
     """
     q = m.question
-    s, t = int(q.arcs["scheme"].iat[a]), int(q.arcs["entry"].iat[a])
-    most = float(q.cohorts["most"].iat[int(q.arcs["cohort"].iat[a])])
-    return m.placed[a] - most * m.open[s, t] <= 0.0
+    s, t = q.arcs["scheme"].to_numpy()[a], q.arcs["entry"].to_numpy()[a]
+    most = _numbers(q.cohorts, "most", q.arcs["cohort"].to_numpy()[a])
+    return m.placed.each(a) - most * m.open.each(s, t) <= 0.0
 
 
 def committed_schemes_index(q: Question) -> list[tuple[int, int]]:
@@ -307,28 +316,30 @@ def committed_schemes_index(q: Question) -> list[tuple[int, int]]:
     return [(s, t) for s in range(len(q.schemes)) if committed[s] >= 1 for t in q.scheme_columns(s)]
 
 
-def committed_schemes(m: Model, s: int, t: int) -> Any:
+def committed_schemes(m: Model, s: Ints, t: Ints) -> Rule:
     r"""A committed scheme opens in the September that was decided.
 
     $$z_{s,t} = [t \ge \text{committed}_s]$$
     """
-    return m.open[s, t] == float(t >= int(m.question.schemes["committed"].iat[s]))
+    committed = _numbers(m.question.schemes, "committed", s)
+    return m.open.each(s, t) == (t >= committed).astype(float)
 
 
-def exclusive_schemes_index(q: Question) -> list[int]:
+def exclusive_schemes_index(q: Question) -> Ints:
     """Groups of alternatives."""
-    return list(range(len(q.exclusive)))
+    return np.arange(len(q.exclusive))
 
 
-def exclusive_schemes(m: Model, i: int) -> Any:
+def exclusive_schemes(m: Model, i: Ints) -> Rule:
     r"""Of alternatives at most one is ever open.
 
     $$\sum_{s\in G} z_{s,T} \le 1$$
     """
     q = m.question
-    _, schemes = q.exclusive[i]
-    last = [(s, q.years) for s in schemes if q.years in q.scheme_columns(s)]
-    return linear(m.open, last, [1.0] * len(last)) <= 1.0
+    groups = [q.exclusive[number][1] for number in i.tolist()]
+    last = [[((s, q.years), 1.0) for s in group if q.years in q.scheme_columns(s)]
+            for group in groups]  # fmt: skip
+    return m.open.listed(last) <= 1.0
 
 
 def prerequisites_index(q: Question) -> list[tuple[int, int, int]]:
@@ -336,14 +347,15 @@ def prerequisites_index(q: Question) -> list[tuple[int, int, int]]:
     return [(s, r, t) for s, r in q.prerequisites for t in q.scheme_columns(s)]
 
 
-def prerequisites(m: Model, s: int, r: int, t: int) -> Any:
+def prerequisites(m: Model, s: Ints, r: Ints, t: Ints) -> Rule:
     r"""A scheme opens no sooner than what it requires; module \(j\) needs module \(j-1\).
 
     $$z_{s,t} \le z_{r,t}$$
     """
     q = m.question
-    required = linear(m.open, [(r, t)], [1.0]) if t in q.scheme_columns(r) else 0.0
-    return m.open[s, t] - required <= 0.0
+    required = [[((b, c), 1.0)] if c in q.scheme_columns(b) else []
+                for b, c in zip(r.tolist(), t.tolist(), strict=True)]  # fmt: skip
+    return m.open.each(s, t) - m.open.listed(required) <= 0.0
 
 
 def capital_drawn_index(q: Question) -> list[tuple[int, int]]:
@@ -354,15 +366,20 @@ def capital_drawn_index(q: Question) -> list[tuple[int, int]]:
     return [(s, f) for s in range(len(q.schemes)) for f in years]
 
 
-def capital_drawn(m: Model, s: int, f: int) -> Any:
+def capital_drawn(m: Model, s: Ints, f: Ints) -> Rule:
     r"""What a scheme costs in a financial year is drawn from the sources open to it.
 
     $$\sum_{b\in B_s} y_{s,b,f} = \sum_t C_s\,\pi_{s,f-t}\,(z_{s,t}-z_{s,t-1})$$
     """
     q = m.question
-    spend = [(t, pounds) for year, t, pounds in capital_spend(q, s) if year == f]
-    cost = linear(m.open, [(s, t) for t, _ in spend], [pounds for _, pounds in spend])
-    return sum(m.drawn[s, b, f] for b in m.sources_of(s)) - cost == 0.0
+    pairs = list(zip(s.tolist(), f.tolist(), strict=True))
+    drawn = [[((i, b, year), 1.0) for b in q.sources_of(i)] for i, year in pairs]
+    spend: dict[tuple[int, int], list[tuple[tuple[int, int], float]]] = {}
+    for i in range(len(q.schemes)):
+        for year, t, pounds in capital_spend(q, i):
+            spend.setdefault((i, year), []).append(((i, t), pounds))
+    cost = [spend.get(pair, []) for pair in pairs]
+    return m.drawn.listed(drawn) - m.open.listed(cost) == 0.0
 
 
 def capital_budget_index(q: Question) -> list[tuple[str, int]]:
@@ -371,7 +388,7 @@ def capital_budget_index(q: Question) -> list[tuple[str, int]]:
     return [(str(b), f) for b in sorted(q.budgets["source"].unique()) for f in years]
 
 
-def capital_budget(m: Model, b: str, f: int) -> Any:
+def capital_budget(m: Model, b: Index, f: Ints) -> Rule:
     r"""What is drawn from a source up to a year stays within its budgets up to then.
 
     $$\sum_{f'\le f}\sum_s y_{s,b,f'} \le \sum_{f'\le f} \beta_{b,f'}$$
@@ -379,16 +396,14 @@ def capital_budget(m: Model, b: str, f: int) -> Any:
     Unspent money is carried forward.
     """
     q = m.question
-    mine = q.budgets[(q.budgets["source"] == b) & (q.budgets["financial_year"] <= f)]
-    drawn = [
-        m.drawn[s, b, year]
-        for s in range(len(q.schemes))
-        if b in m.sources_of(s)
-        for year in range(q.settings.first_year, f + 1)
-    ]
-    return LinearExpression(
-        constant=0.0, linear_coefs=[1.0] * len(drawn), linear_vars=drawn
-    ) <= float(mine["pounds"].sum())
+    source, year, pounds = (q.budgets[c].to_numpy() for c in ("source", "financial_year", "pounds"))
+    pairs = list(zip(b.tolist(), f.tolist(), strict=True))
+    budget = [pounds[(source == name) & (year <= last)].sum() for name, last in pairs]
+    drawn = [[((i, name, earlier), 1.0)
+              for i in range(len(q.schemes)) if name in q.sources_of(i)
+              for earlier in range(q.settings.first_year, last + 1)]
+             for name, last in pairs]  # fmt: skip
+    return m.drawn.listed(drawn) <= np.array(budget, dtype=float)
 
 
 def viable_roll_index(q: Question) -> list[tuple[int, int]]:
@@ -407,7 +422,7 @@ def viable_roll_index(q: Question) -> list[tuple[int, int]]:
     ]
 
 
-def viable_roll(m: Model, p: int, t: int) -> Any:
+def viable_roll(m: Model, p: Ints, t: Ints) -> Rule:
     r"""A new provision is at least a share full from a few years after opening.
 
     $$\sum_k r_{kt}\,x_{kp} + h_{pt} \ge \nu \sum_{s\in S_p} c_s\, z_{s,t-\eta}$$
@@ -417,32 +432,31 @@ def viable_roll(m: Model, p: int, t: int) -> Any:
     """
     q = m.question
     share, wait = q.model.viable_roll["share"], int(q.model.viable_roll["from_year"])
-    row = q.place_keys.index((p, t))
-    schemes = [
-        int(s)
-        for s in np.flatnonzero(q.schemes["provision"].to_numpy() == p)
-        if t - wait in q.scheme_columns(int(s))
-    ]
-    needed = linear(
-        m.open,
-        [(s, t - wait) for s in schemes],
-        [share * float(q.schemes["places"].iat[s]) for s in schemes],
-    )
-    return _arcs(m, q.place_rows, row) + m.short_roll[p, t] - needed >= 0.0
+    row_of = {key: i for i, key in enumerate(q.place_keys)}
+    at = list(zip(p.tolist(), t.tolist(), strict=True))
+    rows = np.array([row_of[key] for key in at])
+    places = q.schemes["places"].to_numpy(float)
+    needed = [[((i, year - wait), share * places[i])
+               for i in np.flatnonzero(q.schemes["provision"].to_numpy() == provision).tolist()
+               if year - wait in q.scheme_columns(i)]
+              for provision, year in at]  # fmt: skip
+    children = _arcs(m, q.place_rows, rows)
+    return children + m.short_roll.each(p, t) - m.open.listed(needed) >= 0.0
 
 
 # ------------------------------------------------------------------ money
 
 
-def in_year_balance_index(q: Question) -> list[int]:
+def in_year_balance_index(q: Question) -> Ints:
     """Financial years from the balance year on, where the scenario asks for balance."""
     start = q.settings.balance_from
     if start is None:
-        return []
-    return [f for f in range(start, q.settings.last_year + 1) if f in q.allocations]
+        return np.zeros(0, dtype=np.int64)
+    years = range(start, q.settings.last_year + 1)
+    return np.array([f for f in years if f in q.allocations], dtype=np.int64)
 
 
-def in_year_balance(m: Model, f: int) -> Any:
+def in_year_balance(m: Model, f: Ints) -> Rule:
     r"""High-needs spend in a financial year stays within the allocation, or the excess is priced.
 
     $$\tfrac{7}{12} D_{t(f)} + \tfrac{5}{12} D_{t(f)-1} - d_f \le \alpha_f$$
@@ -452,8 +466,7 @@ def in_year_balance(m: Model, f: int) -> Any:
     """
     q = m.question
     t = f - q.settings.base_year
-    constant, spend = dsg_year(m, q, t)
-    earlier_constant, earlier = dsg_year(m, q, t - 1)
-    total = (7.0 / 12.0) * spend + (5.0 / 12.0) * earlier
-    limit = float(q.allocations[f]) - (7.0 / 12.0) * constant - (5.0 / 12.0) * earlier_constant
-    return total - m.out_of_balance[f] <= limit
+    spend = dsg_spend(m)
+    financial_year = (7.0 / 12.0) * spend.take(t) + (5.0 / 12.0) * spend.take(t - 1)
+    limit = np.array([q.allocations[year] for year in f.tolist()], dtype=float)
+    return financial_year - m.out_of_balance.each(f) <= limit

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
 from sufficiency.placement import families as f
 from sufficiency.placement.costs import present_value
 from sufficiency.placement.question import Question
+from sufficiency.placement.sparse import (
+    Rule,
+    SparseObjective,
+    SparseRows,
+    SparseVar,
+    as_index,
+    parts,
+)
 
-FAMILIES: dict[str, tuple[Callable[[Question], list[Any]], Callable[..., Any]]] = {
+FAMILIES: dict[str, tuple[Callable[[Question], Any], Callable[..., Rule]]] = {
     "every_child_placed": (f.every_child_placed_index, f.every_child_placed),
     "settled_children_stay": (f.settled_children_stay_index, f.settled_children_stay),
     "stay_on_in_all_through": (f.stay_on_in_all_through_index, f.stay_on_in_all_through),
@@ -33,7 +43,7 @@ FAMILIES: dict[str, tuple[Callable[[Question], list[Any]], Callable[..., Any]]] 
     "viable_roll": (f.viable_roll_index, f.viable_roll),
     "in_year_balance": (f.in_year_balance_index, f.in_year_balance),
 }
-"""Every rule of the model: name, tuples for which a row exists, and the row. Travel has no row:
+"""Every rule of the model: name, names of its rows, and the rows. Travel has no row:
 arcs beyond the hard limit do not exist, and minutes are priced on the arcs that do."""
 
 SCHEME_RULES = (
@@ -51,43 +61,38 @@ def build(question: Question) -> Any:
     q = question
     m: Any = pyo.ConcreteModel(name="sufficiency")
     m.question = q
-    children = pyo.NonNegativeIntegers if q.settings.whole_children else pyo.NonNegativeReals
-    sources = {str(b) for b in q.budgets["source"]}
-    m.sources_of = lambda s: sorted(set(q.funding_sources[s] or sources) & sources)
 
     # Finite bounds, all implied by the rows, let any prices give a valid bound on the objective.
     most = q.cohorts["most"].to_numpy(float)
     largest = most[q.arcs["cohort"].to_numpy(int)]
     everybody = float(q.diagonals.children.sum(axis=0).max())
-    m.placed = pyo.Var(range(len(q.arcs)), bounds=lambda m, a: (0.0, float(largest[a])))
-    m.unmet = pyo.Var(f.every_child_placed_index(q), bounds=lambda m, k: (0.0, float(most[k])))
-    m.open = pyo.Var(
-        [(s, t) for s in range(len(q.schemes)) for t in q.scheme_columns(s)], domain=pyo.Binary
+    looking = f.every_child_placed_index(q)
+    whole = whole_arcs(q) if q.settings.whole_children else False
+    m.placed = SparseVar(np.arange(len(q.arcs)), upper=largest, integer=whole)
+    m.unmet = SparseVar(looking, upper=most[looking])
+    m.open = SparseVar(
+        [(s, t) for s in range(len(q.schemes)) for t in q.scheme_columns(s)],
+        upper=1.0,
+        integer=True,
     )
-    m.over = pyo.Var(f.places_index(q), bounds=(0.0, everybody))
-    m.beyond = pyo.Var(f.places_index(q), bounds=(0.0, everybody))
-    m.limit_beyond = pyo.Var(f.place_limits_index(q), bounds=(0.0, everybody))
-    m.displaced = pyo.Var(f.stay_in_sector_index(q), bounds=(0.0, everybody))
-    m.short_roll = pyo.Var(f.viable_roll_index(q), bounds=(0.0, float(q.schemes["places"].sum())))
-    m.out_of_balance = pyo.Var(f.in_year_balance_index(q), domain=pyo.NonNegativeReals)
+    m.over = SparseVar(f.places_index(q), upper=everybody)
+    m.beyond = SparseVar(f.places_index(q), upper=everybody)
+    m.limit_beyond = SparseVar(f.place_limits_index(q), upper=everybody)
+    m.displaced = SparseVar(f.stay_in_sector_index(q), upper=everybody)
+    m.short_roll = SparseVar(f.viable_roll_index(q), upper=float(q.schemes["places"].sum()))
+    m.out_of_balance = SparseVar(f.in_year_balance_index(q))
     capital = q.schemes["capital"].to_numpy(float)
-    m.drawn = pyo.Var(
-        [(s, b, y) for s, y in f.capital_drawn_index(q) for b in m.sources_of(s)]
-        if sources
-        else [],
-        bounds=lambda m, s, b, y: (0.0, float(capital[s])),
-    )
-    if q.settings.whole_children:
-        for a in whole_arcs(q):
-            m.placed[a].domain = children
-    for name, (index, row) in FAMILIES.items():
-        setattr(m, name, pyo.Constraint(index(q), rule=row))
-    m.present_value = pyo.Objective(expr=present_value(m), sense=pyo.minimize)
+    drawn = [(s, b, y) for s, y in f.capital_drawn_index(q) for b in q.sources_of(s)]
+    m.drawn = SparseVar(drawn, upper=capital[np.array([s for s, _, _ in drawn], dtype=int)])
+    for name, (index, rows) in FAMILIES.items():
+        names = as_index(index(q))
+        setattr(m, name, SparseRows(names, rows(m, *parts(names)) if len(names) else None))
+    m.present_value = SparseObjective(present_value(m))
     return m
 
 
-def whole_arcs(q: Question) -> list[int]:
-    """Arcs on which whole children are asked for: of cohorts that are themselves whole.
+def whole_arcs(q: Question) -> NDArray[np.bool_]:
+    """On which arcs whole children are asked for: those of cohorts that are themselves whole.
 
     Settled children, children who re-enter in mid-phase, and cohorts of whom some stay on come as
     expected shares.
@@ -97,4 +102,4 @@ def whole_arcs(q: Question) -> list[int]:
         ~q.cohorts["origin"].isin(["settled", "re_entry"]).to_numpy()
     )
     whole[q.arcs["cohort"].to_numpy(int)[q.arcs["staying"].to_numpy(bool)]] = False
-    return [a for a, k in enumerate(q.arcs["cohort"].to_numpy(int).tolist()) if whole[k]]
+    return np.asarray(whole[q.arcs["cohort"].to_numpy(int)])

@@ -8,12 +8,14 @@ base year, 1 the first planned year. Nothing here knows Pyomo or a solver.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sufficiency.demand.cohorts import Diagonals, presence_from
@@ -80,9 +82,10 @@ class Rows:
 
 
 def _rows(count: int, row: Ints, arcs: Ints, coefficients: Floats) -> Rows:
-    order = np.argsort(row, kind="stable")
-    start = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(row, minlength=count), out=start[1:])
+    # Entries in the order of their rows: one entry a column, turned into rows without sorting.
+    number = np.arange(len(row) + 1)
+    by_entry = sp.csc_array((number[:-1], row, number), shape=(count, len(row))).tocsr()
+    order, start = by_entry.indices, by_entry.indptr.astype(np.int64)
     return Rows(start, arcs[order], coefficients[order])
 
 
@@ -156,7 +159,19 @@ class Question:
 
     def scheme_columns(self, scheme: int) -> range:
         """Columns in which a scheme may be open."""
-        return range(int(self.schemes["earliest"].iloc[scheme]), self.years + 1)
+        return range(self._earliest[scheme], self.years + 1)
+
+    @cached_property
+    def _earliest(self) -> list[int]:
+        return [int(t) for t in self.schemes["earliest"]]
+
+    @cached_property
+    def _sources(self) -> set[str]:
+        return {str(b) for b in self.budgets["source"]}
+
+    def sources_of(self, scheme: int) -> list[str]:
+        """Sources with a budget that a scheme may draw on."""
+        return sorted(set(self.funding_sources[scheme] or self._sources) & self._sources)
 
     def offered(self, provision: int, t: int) -> list[tuple[int, int, float]]:
         """Places that schemes offer at a provision in column t: (scheme, column of z, places).
@@ -165,12 +180,13 @@ class Question:
         monotone z this is the sum over a of places x (fill[a] - fill[a-1]) x z[s, t-a].
         """
         terms: list[tuple[int, int, float]] = []
-        for s in np.flatnonzero(self.schemes["provision"].to_numpy() == provision):
-            step = np.diff(self.fill[s], prepend=0.0) * self.schemes["places"].iloc[s]
+        places = self.schemes["places"].to_numpy()
+        for s in np.flatnonzero(self.schemes["provision"].to_numpy() == provision).tolist():
+            step = np.diff(self.fill[s], prepend=0.0) * places[s]
             terms += [
-                (int(s), t - a, float(step[a]))
+                (s, t - a, float(step[a]))
                 for a in range(min(len(step), t))
-                if step[a] and t - a >= self.schemes["earliest"].iloc[s]
+                if step[a] and t - a >= self._earliest[s]
             ]
         return terms
 
@@ -614,10 +630,13 @@ class _Arcs:
             if parts
             else pd.DataFrame({"arc": [], "before": [], "present": [], "share": []})
         )
-        arcs = np.unique(pairs["arc"].to_numpy(dtype=np.int64))
-        row = np.searchsorted(arcs, pairs["arc"].to_numpy(dtype=np.int64))
-        first = ~pd.Series(row).duplicated().to_numpy()
-        share = pairs[first].sort_values("arc")["share"].to_numpy(float)
+        arc = pairs["arc"].to_numpy(dtype=np.int64)
+        occurs = np.zeros(self._arc_count, dtype=bool)
+        occurs[arc] = True
+        arcs = np.flatnonzero(occurs)
+        row = (np.cumsum(occurs) - 1)[arc]
+        share = np.zeros(len(arcs))
+        share[row] = pairs["share"].to_numpy(float)  # one provision, one share
         frame = pd.DataFrame({"arc": arcs, "share": share})
         return frame, _rows(
             len(arcs),
@@ -634,12 +653,10 @@ class _Arcs:
             self._september(t, problems)
 
     def _phase_names(self, year_groups: Ints) -> NDArray[Any]:
-        names = {g: self.model.phase_name(int(g)) for g in np.unique(year_groups)}
-        return np.array([names[g] for g in year_groups], dtype=object)
+        return _by_year_group(year_groups, self.model.phase_name, object)
 
     def _next_transition(self, year_groups: Ints) -> Ints:
-        table = {g: self.model.next_transition(int(g)) for g in np.unique(year_groups)}
-        return np.array([table[g] for g in year_groups], dtype=np.int64)
+        return _by_year_group(year_groups, self.model.next_transition, np.int64)
 
     def _settled(self) -> None:
         """Children where they are today; column 0."""
@@ -719,20 +736,24 @@ class _Arcs:
 
     def _leaving(self, t: int) -> pd.DataFrame:
         """Arcs whose stay ends as column t begins: arc, diagonal, provision, share present."""
-        arcs = self.arcs()
-        ending = arcs[arcs["end"] == t]
+        columns = ["cohort", "provision", "settled"]
+        here = [np.flatnonzero(part["end"].to_numpy() == t) for part in self._arcs]
+        ending = pd.concat(
+            [part[columns].iloc[at] for part, at in zip(self._arcs, here, strict=True)]
+        )
+        first = np.cumsum([0, *(len(part) for part in self._arcs)])
+        arc = np.concatenate([at + before for at, before in zip(here, first[:-1], strict=True)])
         cohort = ending["cohort"].to_numpy(int)
-        diagonal = pd.concat(self._cohorts, ignore_index=True)["diagonal"].to_numpy()[cohort]
-        frame = pd.DataFrame(
+        diagonal = np.concatenate([part["diagonal"].to_numpy() for part in self._cohorts])[cohort]
+        return pd.DataFrame(
             {
-                "arc": ending.index.to_numpy(np.int64),
+                "arc": arc,
                 "diagonal": diagonal,
                 "provision": ending["provision"].to_numpy(int),
                 "present": self.presence[cohort, t],
                 "released": self._released(ending, t),
             }
         )
-        return frame
 
     def _released(self, ending: pd.DataFrame, t: int) -> Bools:
         """Settled stays cut short by a release: they may still choose the same provision."""
@@ -750,16 +771,12 @@ class _Arcs:
         fits = supply.needs[:, need].T & supply.tiers[:, tier].T
         fits &= (group[:, None] >= self.lowest) & (group[:, None] <= self.highest)
         fits &= (self.opens <= t) & (self.closes > t)
-        end = np.minimum.reduce(
-            [
-                np.broadcast_to(phase_end[:, None], fits.shape),
-                t + self.highest[None, :] - group[:, None] + 1,
-                np.broadcast_to(self.closes[None, :], fits.shape),
-            ]
-        )
+        end = np.minimum(t + self.highest[None, :] - group[:, None] + 1, self.closes[None, :])
+        np.minimum(end, phase_end[:, None], out=end)
         fits &= (end - t >= self.model.minimum_stay_years) | (end == phase_end[:, None])
         names = self._phase_names(group)
-        limit = np.array([self.model.travel_hard_limit_minutes[n] for n in names])
+        limits = self.model.travel_hard_limit_minutes
+        limit = _by_year_group(group, lambda g: limits[self.model.phase_name(g)], np.float64)
         minutes = self.minutes[area]
         within = fits & (minutes <= limit[:, None])
         standing = fits & ~self.is_new & ~self._capped(tier, names)
@@ -838,7 +855,8 @@ class _Arcs:
         released = spans(mid[mid["released"]])
         on = np.unique(staying["code"].to_numpy(np.int64))
         free = row * width + provision
-        only = np.setdiff1d(released["code"].to_numpy(np.int64), free)
+        only = released["code"].to_numpy(np.int64)
+        only = np.setdiff1d(only, free) if len(only) else only
         code = np.concatenate([free, on, only])
         role = np.repeat([0, 1, 2], [len(free), len(on), len(only)])
         beyond = np.concatenate([beyond, np.zeros(len(on) + len(only), dtype=bool)])
@@ -846,9 +864,8 @@ class _Arcs:
         code, role, beyond = code[order], role[order], beyond[order]
         row, provision = code // width, code % width
         phase_end = np.minimum(self._next_transition(group) - group + t, self.settings.years + 1)
-        end = np.minimum.reduce(
-            [phase_end[row], t + self.highest[provision] - group[row] + 1, self.closes[provision]]
-        )
+        end = np.minimum(t + self.highest[provision] - group[row] + 1, self.closes[provision])
+        np.minimum(end, phase_end[row], out=end)
         first = self._arc_count
         self._add_arcs(
             cohort[row], chosen[row], provision, t, end, settled=False, staying=role == 1,
@@ -894,7 +911,7 @@ class _Arcs:
         if self.settings.balance_from is not None:
             return np.zeros(len(row), dtype=bool)
         model, frame = self.model, self.supply.frame
-        kinds = frame["kind"].to_numpy()
+        kinds = frame["kind"].to_numpy(dtype=object)
         diagonal = chosen[row]
         area = self.area_of[diagonal]
         minutes, km = self.minutes[area, provision], self.km[area, provision]
@@ -910,32 +927,27 @@ class _Arcs:
         least = fixed + charge * factor.min(axis=1)
         most = fixed + charge * factor.max(axis=1)
         phase_end = np.minimum(self._next_transition(group) - group + t, self.settings.years + 1)
-        end = np.minimum.reduce(
-            [phase_end[row], t + self.highest[provision] - group[row] + 1, self.closes[provision]]
-        )
-        names = self._phase_names(group)[row]
-        tier = self.tier_of[diagonal]
+        end = np.minimum(t + self.highest[provision] - group[row] + 1, self.closes[provision])
+        np.minimum(end, phase_end[row], out=end)
+        names = self._phase_names(group)
+        tier = self.tier_of[chosen]
         in_rule = np.zeros(len(row), dtype=bool)
         for rule in model.preference:
-            in_rule |= (
-                np.isin(kinds[provision], rule.kinds)
-                & np.isin(tier, rule.tiers)
-                & np.isin(names, np.array(rule.phases, dtype=object))
-            )
+            of_rule = np.isin(tier, rule.tiers) & np.isin(names, np.array(rule.phases, object))
+            in_rule |= np.isin(kinds, rule.kinds)[provision] & of_rule[row]
         in_sector = np.zeros(len(row), dtype=bool)
-        following = self._phase_names(self._next_transition(group))[row]
+        following = self._phase_names(self._next_transition(group))
         for kind, shares in model.stay_in_sector_share.items():
             bound_phases = np.array([phase for phase, share in shares.items() if share > 0], object)
-            in_sector |= (kinds[provision] == kind) & (
-                np.isin(names, bound_phases) | np.isin(following, bound_phases)
-            )
-        spans = (self.stay_on_share[provision] > 0) & (
+            bound = np.isin(names, bound_phases) | np.isin(following, bound_phases)
+            in_sector |= (kinds == kind)[provision] & bound[row]
+        spans = (self.stay_on_share > 0)[provision] & (
             self.highest[provision] >= self._next_transition(group)[row]
         )
         plain = ~in_rule & ~spans & ~in_sector
         limited = np.asarray(np.isfinite(self.supply.places).any(axis=1))
-        unlimited = plain & ~limited[provision]
-        unlimited &= ~np.isin(provision, self.limited_inside) & (end == phase_end[row]) & ~beyond
+        limited[self.limited_inside] = True
+        unlimited = plain & ~limited[provision] & (end == phase_end[row]) & ~beyond
         cheapest = np.full(len(chosen), np.inf)
         np.minimum.at(cheapest, row[unlimited], most[unlimited])
         best = cheapest[row]
@@ -1009,58 +1021,68 @@ class _Arcs:
     ) -> dict[str, NDArray[Any]]:
         """Pounds per child per year on each arc, before what-if fee factors."""
         model, frame = self.model, self.supply.frame
-        kind = frame["kind"].to_numpy()[provision]
-        inside = frame["inside"].to_numpy(bool)[provision]
+        kinds = frame["kind"].to_numpy(dtype=object)
+        inside = frame["inside"].to_numpy(bool)
         by_need = np.array([model.cost_factor_by_need.get(n, 1.0) for n in NEEDS])
         by_tier = np.array([1.0] + [model.cost_factor_by_tier.get(t, 1.0) for t in TIERS])
         factor = by_need[self.need_of[diagonal]] * by_tier[self.tier_of[diagonal]]
 
         def of_kind(key: str) -> Floats:
-            table = {k: float(model.for_kind(key, k)) for k in np.unique(kind)}
-            return np.array([table[k] for k in kind], dtype=float)
+            table = {k: float(model.for_kind(key, k)) for k in set(kinds)}
+            return np.array([table[k] for k in kinds], dtype=float)
 
         # A stay lies within one phase, so the phase of its first year is that of every year.
-        kinds, kind_code = np.unique(frame["kind"].to_numpy(dtype=str), return_inverse=True)
-        groups, group_code = np.unique(group, return_inverse=True)
-        per_child = np.array(
-            [
-                [
-                    model.for_kind_and_phase("per_child_charge", str(k), model.phase_name(int(g)))
-                    for g in groups
-                ]
-                for k in kinds
-            ]
-        ).reshape(len(kinds), len(groups))[kind_code[provision], group_code]
-        has_fee = np.isin(kind, list(model.fees))
-        fee = np.zeros(len(kind))
+        lowest = int(group.min(initial=0))
+        per_child = np.zeros((len(kinds), int(group.max(initial=0)) - lowest + 1))
+        for g in np.flatnonzero(np.bincount(group - lowest)).tolist():
+            phase = model.phase_name(g + lowest)
+            charges = {
+                k: model.for_kind_and_phase("per_child_charge", k, phase) for k in set(kinds)
+            }
+            per_child[:, g] = [charges[k] for k in kinds]
+        has_fee = np.isin(kinds, list(model.fees))
+        fee = np.zeros(len(kinds))
         for name, prices in model.fees.items():
-            here = kind == name
+            here = kinds == name
             fee[here] = np.where(inside[here], prices["in_area"], prices["out_of_area"])
-        charge = np.where(has_fee, fee, of_kind("top_up")) * factor
-        own_top_up = frame["top_up_pounds"].to_numpy(float)[provision]
-        charge = np.where(~has_fee & np.isfinite(own_top_up), own_top_up, charge)
-        own_fee = frame["fee_pounds"].to_numpy(float)[provision]
-        charge = np.where(np.isfinite(own_fee), own_fee, charge)
+        charge = np.where(has_fee, fee, of_kind("top_up"))[provision] * factor
+        own_top_up = frame["top_up_pounds"].to_numpy(float)
+        own_fee = frame["fee_pounds"].to_numpy(float)
+        own = np.where(np.isfinite(own_fee), own_fee, np.where(has_fee, np.nan, own_top_up))
+        charge = np.where(np.isfinite(own)[provision], own[provision], charge)
         transport = model.transport
         journey = np.minimum(
             transport["maximum"],
             transport["fixed"] + transport["per_km"] * km + transport["per_minute"] * minutes,
         )
         journey = np.where((km == 0) & (minutes == 0), 0.0, journey)
-        guide = np.array([model.travel_guide_minutes[n] for n in self._phase_names(group)])
+        guide = _by_year_group(
+            group, lambda g: model.travel_guide_minutes[model.phase_name(g)], np.float64
+        )
         priced = (
             model.price_per_minute * minutes
             + model.price_per_minute_over_guide * np.maximum(0.0, minutes - guide)
-            + model.price_outside_authority * ~inside
+            + (model.price_outside_authority * ~inside)[provision]
         )
         return {
             "charge": charge,
-            "is_fee": has_fee | np.isfinite(own_fee),
-            "per_child": per_child,
-            "transport": of_kind("transport_eligible_share") * journey,
+            "is_fee": (has_fee | np.isfinite(own_fee))[provision],
+            "per_child": per_child[provision, group - lowest],
+            "transport": of_kind("transport_eligible_share")[provision] * journey,
             "priced": priced,
             "guide": guide,
         }
+
+
+def _by_year_group(year_groups: Ints, function: Callable[[int], Any], kind: Any) -> NDArray[Any]:
+    """What a function says of each year group, asked once for each that occurs."""
+    if not len(year_groups):
+        return np.zeros(0, dtype=kind)
+    lowest = int(year_groups.min())
+    occurs = np.flatnonzero(np.bincount(year_groups - lowest))
+    table = np.zeros(int(occurs[-1]) + 1, dtype=kind)
+    table[occurs] = [function(int(g) + lowest) for g in occurs]
+    return np.asarray(table[year_groups - lowest])
 
 
 def _arc_years(arcs: pd.DataFrame, presence: Floats, first: int) -> tuple[Ints, Ints, Floats]:
@@ -1113,6 +1135,10 @@ def _limits(
     row: list[Ints] = []
     arc: list[Ints] = []
     share: list[Floats] = []
+    limited = np.zeros(len(supply.frame), dtype=bool)
+    limited[frame["at"].to_numpy(int)] = True
+    mine = limited[arcs["provision"].to_numpy(int)][arc_of]
+    arc_of, t_of, share_of = arc_of[mine], t_of[mine], share_of[mine]
     at = arcs["provision"].to_numpy(int)[arc_of]
     cohort = arcs["cohort"].to_numpy(int)[arc_of]
     need = cohorts["need"].to_numpy()[cohort]
@@ -1171,14 +1197,21 @@ def _sectors(
         part = cohorts.iloc[cohort][["phase", "entry"]].reset_index(drop=True)
         return part.assign(kind=kind_of[provision], cohort=cohort)[[*columns, "cohort"]]
 
-    was = describe(before["cohort"].to_numpy(np.int64), before["provision"].to_numpy(np.int64))
-    was["arc"] = before["arc"].to_numpy(np.int64)
-    was["present"] = before["present"].to_numpy(float)
-    bound_phases = [model.stay_in_sector_share[k].get(ph, 0.0) > 0 if k in kinds else False
-                    for k, ph in zip(was["kind"], was["phase"], strict=True)]  # fmt: skip
-    was = was[np.array(bound_phases, dtype=bool)]
+    phase_code, phases = pd.factorize(cohorts["phase"])
+    binds = np.array(
+        [
+            [model.stay_in_sector_share.get(kind, {}).get(phase, 0.0) > 0 for phase in phases]
+            for kind in kind_of
+        ],
+        dtype=bool,
+    ).reshape(len(kind_of), len(phases))
+    cohort, provision = before["cohort"].to_numpy(np.int64), before["provision"].to_numpy(np.int64)
+    bound = binds[provision, phase_code[cohort]]
+    was = describe(cohort[bound], provision[bound])
+    was["arc"] = before["arc"].to_numpy(np.int64)[bound]
+    was["present"] = before["present"].to_numpy(float)[bound]
     now_arc = np.flatnonzero(
-        np.isin(kind_of[arcs["provision"].to_numpy(int)], list(kinds))
+        np.isin(kind_of, list(kinds))[arcs["provision"].to_numpy(int)]
         & (cohorts["origin"].to_numpy()[arcs["cohort"].to_numpy(int)] == "transfer")
     )
     now = describe(
@@ -1216,7 +1249,7 @@ def _preferences(
     kinds, the member cohorts, and the arcs of members who stay on and so are not free. A floor is
     asked of cohorts with a standing provision of the kinds: none would be built for its sake.
     """
-    kind_of = supply.frame["kind"].to_numpy()[arcs["provision"].to_numpy(int)]
+    kinds, provision = supply.frame["kind"].to_numpy(), arcs["provision"].to_numpy(int)
     cohort_of = arcs["cohort"].to_numpy(np.int64)
     staying = arcs["staying"].to_numpy(bool)
     start = np.searchsorted(cohort_of, np.arange(len(cohorts) + 1))
@@ -1227,7 +1260,7 @@ def _preferences(
     placed: list[Ints] = []
     stays: list[Ints] = []
     for number, rule in enumerate(model.preference):
-        in_kinds = np.isin(kind_of, rule.kinds) & ~staying
+        in_kinds = np.isin(kinds, rule.kinds)[provision] & ~staying
         reached = {"ceiling": in_kinds, "floor": in_kinds & (arcs["scheme"].to_numpy(int) < 0)}
         has_arc = {side: np.zeros(len(cohorts), dtype=bool) for side in reached}
         for side, leads_there in reached.items():
@@ -1246,7 +1279,9 @@ def _preferences(
                     ids = ids[has_arc[side][ids]]
                 if not has_arc[side][ids].any():
                     continue
-                arc = np.concatenate([np.arange(start[k], start[k + 1]) for k in ids.tolist()])
+                lengths = start[ids + 1] - start[ids]
+                skipped = start[ids] - (np.cumsum(lengths) - lengths)
+                arc = np.arange(lengths.sum()) + np.repeat(skipped, lengths)
                 keys.append((number, *key, side, share))
                 members.append(ids)
                 placed.append(arc[in_kinds[arc]])

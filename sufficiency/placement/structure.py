@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,38 +22,39 @@ SHARES = ("preference_floor", "preference_ceiling", "stay_in_sector")
 """Rules that bind shares of many cohorts."""
 
 
-def hints(
-    q: Question, columns: Sequence[tuple[str, Any]], rows: Sequence[tuple[str, Any]]
-) -> dict[str, Any]:
+class Labels(Protocol):
+    """Names of the columns or rows of a standard form, as the solving room keeps them."""
+
+    def __len__(self) -> int: ...
+
+    def among(self, *names: str) -> Bools:
+        """Where one of these names stands."""
+
+    def of(self, name: str) -> tuple[Ints, NDArray[Any]]:
+        """Positions of a name, and the indices there."""
+
+
+def hints(q: Question, columns: Labels, rows: Labels) -> dict[str, Any]:
     """Arrays that ``solving.Structure`` asks for, by its own names.
 
     Args:
         q: the question.
-        columns, rows: (name, index) of every column and row of the standard form.
+        columns, rows: what the columns and rows of the standard form are called.
     """
-    name = np.array([n for n, _ in columns])
-    rule = np.array([n for n, _ in rows])
-    placed = np.flatnonzero(name == "placed")
-    column_index = np.array(
-        [i if n in ("placed", "unmet") else -1 for n, i in columns], dtype=object
-    )
-    arc = column_index[placed].astype(np.int64)
-    unmet = np.flatnonzero(name == "unmet")
-    looking = column_index[unmet].astype(np.int64)
+    placed, arc = columns.of("placed")
+    unmet, looking = columns.of("unmet")
+    chosen, choosing = rows.of("every_child_placed")
+    settled, settled_arc = rows.of("settled_children_stay")
+    cohort = q.arcs["cohort"].to_numpy(np.int64)
 
     row_of_cohort = np.full(len(q.cohorts), -1, dtype=np.int64)
-    chosen = np.flatnonzero(rule == "every_child_placed")
-    row_index = np.array([i if isinstance(i, int) else -1 for _, i in rows], dtype=np.int64)
-    row_of_cohort[row_index[chosen]] = chosen
-    cohort = q.arcs["cohort"].to_numpy(np.int64)
+    row_of_cohort[choosing] = chosen
+    row_of_arc = np.where(q.arcs["staying"].to_numpy(bool), -1, row_of_cohort[cohort])
+    row_of_arc[settled_arc] = settled
     choice = np.full(len(columns), -1, dtype=np.int64)
-    settled_row = np.full(len(q.arcs), -1, dtype=np.int64)
-    settled_rows = np.flatnonzero(rule == "settled_children_stay")
-    settled_row[row_index[settled_rows]] = settled_rows
-    own = np.where(q.arcs["staying"].to_numpy(bool), -1, row_of_cohort[cohort])
-    choice[placed] = np.where(settled_row >= 0, settled_row, own)[arc]
+    choice[placed] = row_of_arc[arc]
     choice[unmet] = row_of_cohort[looking]
-    entry = q.cohorts["entry"].to_numpy(np.int64)
+    entry = q.cohorts["entry"].to_numpy(np.int64)  # settled children: 0
     stage = np.full(len(columns), -1, dtype=np.int64)
     stage[placed] = entry[cohort[arc]]
     stage[unmet] = entry[looking]
@@ -74,42 +75,33 @@ def hints(
         "only_those_already_there": q.only["arc"].to_numpy(np.int64),
     }
     for number, (family, arcs) in enumerate(of_arcs.items()):
-        at = np.flatnonzero(rule == family)
-        alike_rows[at] = len(rows) + number * len(q.arcs) + like_arc[arcs[row_index[at]]]
-    alike_rows[chosen] = len(rows) + len(of_arcs) * len(q.arcs) + like[row_index[chosen]]
+        at, index = rows.of(family)
+        alike_rows[at] = len(rows) + number * len(q.arcs) + like_arc[arcs[index]]
+    alike_rows[chosen] = len(rows) + len(of_arcs) * len(q.arcs) + like[choosing]
     return {
-        "switch": name == "open",
-        "switch_rows": np.isin(rule, SCHEME_RULES),
-        "defining": rule == "stay_on_in_all_through",
-        "link": rule == "opens_before_use",
-        "shares": np.isin(rule, SHARES),
-        "reserve": name == "unmet",
+        "switch": columns.among("open"),
+        "switch_rows": rows.among(*SCHEME_RULES),
+        "defining": rows.among("stay_on_in_all_through"),
+        "link": rows.among("opens_before_use"),
+        "shares": rows.among(*SHARES),
+        "reserve": columns.among("unmet"),
         "choice": choice,
         "stage": stage,
         "alike_columns": alike_columns,
         "alike_rows": alike_rows,
-        **_alike_money(q, columns, rows),
+        "merge_columns": _merged(columns, "drawn", lambda s, b, f: (*q.sources_of(s), b, f)),
+        "merge_rows": _merged(rows, "capital_drawn", lambda s, f: (*q.sources_of(s), f)),
     }
 
 
-def _alike_money(
-    q: Question, columns: Sequence[tuple[str, Any]], rows: Sequence[tuple[str, Any]]
-) -> dict[str, Ints]:
-    """Money of schemes that may draw on the same sources counts as one."""
-    sources = [tuple(sorted(s)) for s in q.funding_sources]
-
-    def groups(labels: Sequence[tuple[str, Any]], name: str) -> Ints:
-        seen: dict[Any, int] = {}
-        found = np.arange(len(labels), dtype=np.int64)
-        for i, (label, index) in enumerate(labels):
-            if label == name:
-                found[i] = seen.setdefault((sources[index[0]], *index[1:]), i)
-        return found
-
-    return {
-        "merge_columns": groups(columns, "drawn"),
-        "merge_rows": groups(rows, "capital_drawn"),
-    }
+def _merged(labels: Labels, name: str, group: Callable[..., tuple[Any, ...]]) -> Ints:
+    """Group numbers: those of ``name`` with the same key are one group, any other is its own."""
+    merged = np.arange(len(labels), dtype=np.int64)
+    at, index = labels.of(name)
+    first: dict[tuple[Any, ...], int] = {}
+    for position, key in zip(at.tolist(), index.tolist(), strict=True):
+        merged[position] = first.setdefault(group(*key), position)
+    return merged
 
 
 def _alike_cohorts(q: Question) -> Ints:

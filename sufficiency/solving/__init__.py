@@ -10,9 +10,11 @@ from sufficiency.solving.highs import (
     solve,
     solver_version,
 )
+from sufficiency.solving.reading import Labels
 from sufficiency.solving.structure import Structure
 
 __all__ = [
+    "Labels",
     "Limits",
     "Outcome",
     "Progress",

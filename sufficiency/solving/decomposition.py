@@ -31,6 +31,7 @@ from sufficiency.solving.highs import (
 )
 from sufficiency.solving.placements import EXACT, Placed, Placements
 from sufficiency.solving.prices import Cut, Prices
+from sufficiency.solving.reading import Labels
 from sufficiency.solving.structure import (
     Folded,
     Ints,
@@ -105,8 +106,8 @@ class Limits:
         row_upper = np.concatenate([form.row_upper, ends[1]])
         bounds = (form.lower, form.upper)
         longer = form_of(matrix, form.cost, bounds, (row_lower, row_upper), form.integer)
-        names = [("limit", i) for i in range(len(self.rows))]
-        return replace(longer, offset=form.offset, columns=form.columns, rows=[*form.rows, *names])
+        rows = form.rows + Labels([("limit", np.arange(len(self.rows)))])
+        return replace(longer, offset=form.offset, columns=form.columns, rows=rows)
 
 
 class Master:

@@ -12,7 +12,8 @@ from typing import Any
 import highspy
 import numpy as np
 from numpy.typing import NDArray
-from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+
+from sufficiency.solving.reading import Labels, take_apart
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -24,11 +25,12 @@ _Highs: Any = highspy.Highs
 class StandardForm:
     """A mixed-integer model in memory: minimise cost x + offset, row_lower <= A x <= row_upper.
 
-    ``columns`` and ``rows`` are (name, index) pairs, as the model calls its variables and rules.
+    ``columns`` and ``rows`` say what the model calls its variables and rules: (name, index) each;
+    both are empty for a form that is made for a search and seen by nobody.
     """
 
-    columns: list[tuple[str, Any]]
-    rows: list[tuple[str, Any]]
+    columns: Labels
+    rows: Labels
     start: NDArray[np.int32]
     index: NDArray[np.int32]
     value: Floats
@@ -43,30 +45,7 @@ class StandardForm:
     @staticmethod
     def of(model: Any) -> StandardForm:
         """Take a Pyomo model apart, keeping the names of variables and rules."""
-        form = LinearStandardFormCompiler().write(model, mixed_form=True)
-        kind = np.array([row.bound_type for row in form.rows])
-        rhs = np.asarray(form.rhs, dtype=float)
-        matrix = form.A.tocsc()
-        cost = np.asarray(form.c.todense()).ravel().astype(float)
-        lower = np.array([-math.inf if v.lb is None else v.lb for v in form.columns], dtype=float)
-        upper = np.array([math.inf if v.ub is None else v.ub for v in form.columns], dtype=float)
-        return StandardForm(
-            columns=[(v.parent_component().local_name, v.index()) for v in form.columns],
-            rows=[
-                (r.constraint.parent_component().local_name, r.constraint.index())
-                for r in form.rows
-            ],
-            start=matrix.indptr.astype(np.int32),
-            index=matrix.indices.astype(np.int32),
-            value=matrix.data.astype(float),
-            cost=cost,
-            offset=float(np.ravel(form.c_offset)[0]),
-            lower=lower,
-            upper=upper,
-            integer=np.array([not v.is_continuous() for v in form.columns]),
-            row_lower=np.where(kind <= 0, rhs, -math.inf),
-            row_upper=np.where(kind >= 0, rhs, math.inf),
-        )
+        return StandardForm(**take_apart(model))
 
     def with_fixed(self, which: Bools, values: Floats, *, relax: bool = True) -> StandardForm:
         """Fix columns at values; with ``relax`` no column is integer any more."""
@@ -84,7 +63,7 @@ class StandardForm:
         np.cumsum(np.diff(self.start)[use], out=start[1:])
         return replace(
             self,
-            columns=[c for c, used in zip(self.columns, use, strict=False) if used],
+            columns=self.columns[use] if len(self.columns) else self.columns,
             start=start,
             index=self.index[entries],
             value=self.value[entries],
@@ -454,7 +433,7 @@ def contradictions(
     Returns:
         (row, violation) for each row of ``hard`` that the least-violating point breaks.
     """
-    keep = np.array([name in hard for name, _ in form.rows])
+    keep = form.rows.among(*hard)
     row_number = np.cumsum(keep) - 1
     column_of = np.repeat(np.arange(len(form.cost)), np.diff(form.start))
     entries = keep[form.index]
@@ -468,12 +447,12 @@ def contradictions(
     largest = np.zeros(count)
     np.maximum.at(largest, row_number[form.index[entries]], np.abs(form.value[entries]))
     scale = np.where(largest > 0, 1.0 / np.maximum(largest, 1e-9), scale)
-    names = [name for (name, _), kept in zip(form.rows, keep, strict=True) if kept]
-    is_firm = np.array([name in firm for name in names], dtype=bool)
-    scale[np.array([name in last_resort for name in names], dtype=bool)] *= 1000.0
+    rows = form.rows[keep]
+    is_firm = rows.among(*firm)
+    scale[rows.among(*last_resort)] *= 1000.0
     relaxed = StandardForm(
-        columns=form.columns + [("slack", i) for i in range(2 * count)],
-        rows=[row for row, kept in zip(form.rows, keep, strict=True) if kept],
+        columns=form.columns + Labels([("slack", np.arange(2 * count))]),
+        rows=rows,
         start=np.concatenate([start, start[-1] + 1 + np.arange(2 * count, dtype=np.int32)]).astype(
             np.int32
         ),

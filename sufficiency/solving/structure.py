@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sufficiency.solving.highs import Bools, Floats, StandardForm
+from sufficiency.solving.reading import Labels
 
 Ints = NDArray[np.int64]
 
@@ -77,8 +78,8 @@ def form_of(
     matrix = matrix.tocsc()
     matrix.sort_indices()
     return StandardForm(
-        columns=[],
-        rows=[],
+        columns=Labels(),
+        rows=Labels(),
         start=matrix.indptr.astype(np.int32),
         index=matrix.indices.astype(np.int32),
         value=np.asarray(matrix.data, dtype=float),

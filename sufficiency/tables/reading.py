@@ -418,8 +418,8 @@ def _load_csv(path: Path, problems: Problems) -> pd.DataFrame | None:
     csv.field_size_limit(2**31 - 1)  # a boundary's text outgrows the usual 131,072 characters
     records: list[list[str]] = []
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
-            records.append(record)
+        # Records read before an error stay in the list, which tells where the error is.
+        records.extend(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         problems.error(
             f"the double quotes do not match ({error}).",
@@ -428,16 +428,17 @@ def _load_csv(path: Path, problems: Problems) -> pd.DataFrame | None:
             row=len(records) + 1,
         )
         return None
-    filled = [(i, r) for i, r in enumerate(records, start=1) if any(map(str.strip, r))]
+    filled = [i for i, record in enumerate(records) if "".join(record).strip()]
     if not filled:
         problems.error("has no header and no rows.", "save it with its header.", file=path.name)
         return None
-    header = filled[0][1]
+    header = records[filled[0]]
     while header and not header[-1].strip():
         header = header[:-1]
     width = len(header)
     rows, cells, ragged = [], [], []
-    for number, record in filled[1:]:
+    for at in filled[1:]:
+        number, record = at + 1, records[at]
         if len(record) != width:
             if any(cell.strip() for cell in record[width:]):
                 ragged.append((number, len(record), delimiter.join(record)))
@@ -456,7 +457,7 @@ def _load_csv(path: Path, problems: Problems) -> pd.DataFrame | None:
                 'put double quotes around a cell that holds a comma, such as "1,234".',
             ),
         )
-    columns = list(zip(*cells, strict=True)) or [()] * width
+    columns = [[record[i] for record in cells] for i in range(width)]
     frame = pd.concat([pd.Series(c, dtype="str") for c in columns], axis=1)
     frame.columns = pd.Index(header)
     frame["_row"] = np.array(rows, dtype="int64")
