@@ -1,6 +1,7 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
 from sufficiency.solving.decomposition import SchemeSearch, Structure
+from sufficiency.solving.formulations import FORMULATIONS, solve_as
 from sufficiency.solving.highs import (
     Outcome,
     Progress,
@@ -12,6 +13,7 @@ from sufficiency.solving.highs import (
 )
 
 __all__ = [
+    "FORMULATIONS",
     "Outcome",
     "Progress",
     "SchemeSearch",
@@ -20,5 +22,6 @@ __all__ = [
     "Structure",
     "contradictions",
     "solve",
+    "solve_as",
     "solver_version",
 ]
