@@ -43,6 +43,9 @@ LINK_ROUNDS = 12
 VIOLATED = 1e-3
 """Share of a link's most by which a relaxation must break it for the link to be added."""
 
+SHARES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
+"""A scheme that a relaxation opens by more than this is opened in a first plan; each is tried."""
+
 NEAREST = 15
 """Links of each choice row, by cost, that ``nearest-links`` states one by one."""
 
@@ -346,33 +349,59 @@ def _only_switches(form: StandardForm, structure: Structure) -> Bools:
     return np.asarray(others == 0)
 
 
-def links_when_violated(
-    form: StandardForm, structure: Structure, options: SolveOptions, on_progress: Report | None
-) -> Outcome:
-    """z = "is open", links summed for each z, and single ones where relaxations break them."""
-    clock = time.monotonic()
-    links = _links(form, structure)
+@dataclass(frozen=True)
+class _Root:
+    """The relaxation with links where they are broken: which links, bound, prices, values."""
+
+    form: StandardForm
+    stated: Bools
+    bound: float
+    row_dual: Floats
+    values: Floats
+    status: str
+
+
+def _root(
+    form: StandardForm,
+    links: _Links,
+    options: SolveOptions,
+    on_progress: Report | None,
+    clock: float,
+) -> _Root:
+    """Relax, state the links that the relaxation breaks, and relax again, until it breaks none."""
     stated = np.zeros(len(links.row), dtype=bool)
-    bound, values = -math.inf, np.zeros(0)
+    best = _Root(form, stated, -math.inf, np.zeros(0), np.zeros(0), "time limit")
     for _ in range(LINK_ROUNDS):
         limit = _left(options, clock)
         if limit is not None and limit <= 0:
-            return Outcome("time limit", np.zeros(0), math.inf, bound, time.monotonic() - clock)
+            return best
         now = _with_links_summed(form, links, links.switch, stated)
         relaxed = replace(now, integer=np.zeros(len(form.cost), dtype=bool))
         outcome = solve(relaxed, replace(options, time_limit=limit))
         if not outcome.found:
-            status = outcome.status
-            return Outcome(status, np.zeros(0), math.inf, bound, time.monotonic() - clock)
-        bound, values = max(bound, now.bound(outcome.row_dual)), outcome.values
+            return replace(best, values=np.zeros(0), status=outcome.status)
+        bound = now.bound(outcome.row_dual)
+        if bound >= best.bound:
+            best = _Root(now, stated, bound, outcome.row_dual, outcome.values, "optimal")
         if on_progress is not None:
-            on_progress(Progress(time.monotonic() - clock, math.inf, bound, math.inf))
-        excess = values[links.column] - links.most * values[links.switch]
+            on_progress(Progress(time.monotonic() - clock, math.inf, best.bound, math.inf))
+        excess = outcome.values[links.column] - links.most * outcome.values[links.switch]
         violated = (excess > VIOLATED * links.most) & ~stated
         if not violated.any():
             break
-        stated |= violated
-    now = _with_links_summed(form, links, links.switch, stated)
+        stated = stated | violated
+    return replace(best, stated=stated)
+
+
+def _searched(
+    form: StandardForm,
+    start: Floats,
+    bound: float,
+    options: SolveOptions,
+    on_progress: Report | None,
+    clock: float,
+) -> Outcome:
+    """The whole search of a form from a start, with a bound that is already known."""
 
     def tell(progress: Progress) -> None:
         if on_progress is not None:
@@ -381,16 +410,103 @@ def links_when_violated(
             seconds = time.monotonic() - clock
             on_progress(Progress(seconds, progress.best, min(least, progress.best), gap))
 
-    whole = form.integer
-    start = np.where(whole, np.round(values), values)
     left = _left(options, clock)
     limit = None if left is None else max(left, 0.1)
-    outcome = solve(now, replace(options, time_limit=limit), tell, start)
+    outcome = solve(form, replace(options, time_limit=limit), tell, start)
     return replace(
         outcome,
         bound=min(max(bound, outcome.bound), outcome.objective),
         seconds=time.monotonic() - clock,
     )
+
+
+def links_when_violated(
+    form: StandardForm, structure: Structure, options: SolveOptions, on_progress: Report | None
+) -> Outcome:
+    """z = "is open", links summed for each z, and single ones where relaxations break them."""
+    clock = time.monotonic()
+    links = _links(form, structure)
+    root = _root(form, links, options, on_progress, clock)
+    if not len(root.values):
+        return Outcome(root.status, np.zeros(0), math.inf, root.bound, time.monotonic() - clock)
+    now = _with_links_summed(form, links, links.switch, root.stated)
+    start = np.where(form.integer, np.round(root.values), root.values)
+    return _searched(now, start, root.bound, options, on_progress, clock)
+
+
+def tightened(
+    form: StandardForm, structure: Structure, options: SolveOptions, on_progress: Report | None
+) -> Outcome:
+    """Violated links and surrogate rows, and ranges cut to what a plan as good as one in hand has.
+
+    With prices that bound the cost by L and a plan that costs U, a column of reduced cost d > 0
+    stands in no better plan above its least by more than (U - L) / d. Priced failures, which cost
+    far more than the gap, all but vanish from the rows, and the surrogate row becomes a knapsack
+    of switches.
+    """
+    clock = time.monotonic()
+    links = _links(form, structure)
+    root = _root(form, links, options, on_progress, clock)
+    if not len(root.values):
+        return Outcome(root.status, np.zeros(0), math.inf, root.bound, time.monotonic() - clock)
+    best = _rounded(root, structure, options, clock)
+    if best is None:
+        now = _with_links_summed(form, links, links.switch, root.stated)
+        return _searched(now, root.values, root.bound, options, on_progress, clock)
+    if on_progress is not None:
+        on_progress(Progress(time.monotonic() - clock, best.objective, root.bound, math.inf))
+    narrow = _narrowed(form, root, best.objective)
+    links = replace(links, most=np.minimum(links.most, np.maximum(narrow.upper[links.column], 0)))
+    now = _with_links_summed(_with_surrogate(narrow, structure), links, links.switch, root.stated)
+    outcome = _searched(now, best.values, root.bound, options, on_progress, clock)
+    if outcome.status == "infeasible" or best.objective < outcome.objective:
+        # Nothing within the ranges is better than the plan in hand.
+        proven = outcome.status in ("infeasible", "optimal")
+        bound = best.objective if proven else outcome.bound
+        status = "optimal" if proven else outcome.status
+        return replace(best, status=status, bound=min(bound, best.objective), row_dual=np.zeros(0),
+                       seconds=time.monotonic() - clock)  # fmt: skip
+    return outcome
+
+
+def _rounded(
+    root: _Root, structure: Structure, options: SolveOptions, clock: float
+) -> Outcome | None:
+    """The best plan among those that open what the relaxation opens more than a share of."""
+    whole = root.form.integer
+    if bool((whole & ~structure.switch).any()):
+        return None
+    best: Outcome | None = None
+    for share in SHARES:
+        limit = _left(options, clock)
+        if limit is not None and limit <= 0:
+            break
+        opened = np.where(root.values >= share, 1.0, 0.0)
+        fixed = root.form.with_fixed(whole, opened)
+        outcome = solve(fixed, replace(options, time_limit=limit))
+        if outcome.found and (best is None or outcome.objective < best.objective):
+            best = outcome
+    return best
+
+
+def _narrowed(form: StandardForm, root: _Root, cost: float) -> StandardForm:
+    """Ranges of columns outside of which every plan costs more than ``cost``.
+
+    Read with the prices of the root's own rows; a column is in them as it is in the form.
+    """
+    room = max(cost - root.bound, 0.0) + 1e-6 * abs(cost)
+    finite = np.where(root.row_dual > 0, root.form.row_lower, root.form.row_upper)
+    prices = np.where(np.isfinite(finite), root.row_dual, 0.0)
+    reduced = root.form.reduced_cost(prices)
+    lower, upper = form.lower.copy(), form.upper.copy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = room / np.abs(reduced)
+    up, down = (reduced > 0) & np.isfinite(lower), (reduced < 0) & np.isfinite(upper)
+    upper[up] = np.minimum(upper[up], (lower + reach)[up])
+    lower[down] = np.maximum(lower[down], (upper - reach)[down])
+    upper[form.integer] = np.floor(upper[form.integer] + 1e-6)
+    lower[form.integer] = np.ceil(lower[form.integer] - 1e-6)
+    return replace(form, lower=lower, upper=upper)
 
 
 def nearest_links(
@@ -435,6 +551,7 @@ FORMULATIONS: dict[str, Formulation] = {
     "monotone-links": monotone_links,
     "links-when-violated": links_when_violated,
     "nearest-links": nearest_links,
+    "tightened": tightened,
     "decomposition": decomposition,
 }
 """Every formulation by name. ``decomposition`` is what ``sufficiency optimise`` uses."""
