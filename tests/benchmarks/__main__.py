@@ -198,7 +198,7 @@ def run_case(case: Case, run: Run) -> dict[str, Any]:
         written = _contender("example", {**case.asked, "folder": str(run.folder)}, 600.0, run)
         if "scenario" not in written:
             return {**shared, **written}
-        asked = {**case.asked, "scenario": written["scenario"]}
+        asked = {**case.asked, "scenario": written["scenario"], "folder_and_reports": False}
         return {**shared, **_contender("product", asked, case.limit, run)}
     return {**shared, **_contender(case.contender, case.asked, case.limit, run)}
 

@@ -98,7 +98,10 @@ def of_outcome(outcome: Any) -> Result:
 
 
 def product(asked: Result, watch: Watch) -> Result:
-    """``optimise`` from Python, then the run folder and its reports: all that a run does."""
+    """``optimise`` from Python, then the run folder and its reports: all that a run does.
+
+    ``answered`` are the seconds until the audited plan is in hand.
+    """
     from sufficiency.pipeline import load_scenario, optimise, write_results
     from sufficiency.reports import write_reports
 
@@ -113,6 +116,8 @@ def product(asked: Result, watch: Watch) -> Result:
         on_progress=watch.told,
     )
     answered = time.time() - watch.started
+    if not asked.get("folder_and_reports", True):
+        return watch.closed({**of_plan(plan), "answered": answered})
     watch.step("Writing and auditing the run folder")
     with tempfile.TemporaryDirectory() as folder:
         run = write_results(plan, loaded, Path(folder) / "run", report=False)

@@ -60,7 +60,7 @@ def placements_only(asked: Result, watch: Any) -> Result:
         "objective": found.objective,
         "bound": found.bound,
         "seconds": time.monotonic() - clock,
-        "question": f"without {question.schemes['scheme'].iat[free[0]]}" if free else "as it was",
+        "asked": f"without {question.schemes['scheme'].iat[free[0]]}" if free else "as it was",
         "how": "warm",
     }
 
@@ -89,7 +89,7 @@ def one_more_site(asked: Result, watch: Any) -> Result:
         "objective": solver["objective_pounds"],
         "bound": solver["bound_pounds"],
         "seconds": time.monotonic() - clock,
-        "question": f"with {site} as well",
+        "asked": f"with {site} as well",
         "how": "cold",
     }
 
