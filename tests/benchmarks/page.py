@@ -16,6 +16,9 @@ LEVELS = (0.05, 0.01, 0.005, 0.0025, 0.001)
 SOLVER_STEPS = ("Searching", "Placing", "Solver", "Solving")
 """First words of the steps in which the solver works."""
 
+AFTER_THE_ANSWER = ("Writing and auditing the run folder", "Reports")
+"""Steps that come when the audited plan is in hand."""
+
 LOG_POINTS = 40
 """Points of a log that are kept in the raw results."""
 
@@ -179,6 +182,10 @@ def _split(records: Records, keys: list[str]) -> str:
         outside = sum(s for name, s in split.items() if not name.startswith(SOLVER_STEPS))
         rows = [[name, seconds(s), f"{s / whole:.0%}"] for name, s in split.items()]
         rows.append(["**outside the solver**", seconds(outside), f"{outside / whole:.0%}"])
+        after = sum(split.get(name, 0.0) for name in AFTER_THE_ANSWER)
+        until = whole - after
+        share = f"{(outside - after) / until:.0%}"
+        rows.append(["**the same, until the answer**", seconds(outside - after), share])
         parts.append(f"{records[key]['title']}:\n\n" + table(["step", "seconds", "share"], rows))
     return "\n\n".join(parts)
 
@@ -223,6 +230,46 @@ def _growth(records: Records, keys: list[str]) -> str:
     return table(head, rows)
 
 
+TARGETS = (
+    ("median", "cli-0.1%", "", "median, the command as a whole, to 0.1%", 10.0, "s"),
+    ("large", "cli-0.5%", "", "large, the command as a whole, to 0.5%", 45.0, "s"),
+    ("large", "cli-0.1%", "", "large, the command as a whole, to 0.1%", 90.0, "s"),
+    ("large", "cli-0.1%", "peak_mb", "large, peak memory", 3072.0, "MB"),
+    ("median", "placements-only", "seconds", "median, placements only", 1.0, "s"),
+    ("large", "placements-only", "seconds", "large, placements only", 4.0, "s"),
+    ("median", "one-more-site", "seconds", "median, one more candidate site", 3.0, "s"),
+    ("large", "one-more-site", "seconds", "large, one more candidate site", 20.0, "s"),
+)
+"""Size, contender, what of it (whole seconds when blank), in words, at most, unit."""
+
+TIMES = (
+    ("median", "analyst-0.5%", "product-0.5%", "median, the analyst's first model, to 0.5%", 20.0),
+    ("median", "spopt-cbc", "p-median-whole", "spopt's p-median, with CBC", 5.0),
+)
+"""Size, contender, the product's, in words, times at least."""
+
+
+def _targets(results: dict[str, Records]) -> str:
+    """What was aimed at, beside what was measured; a blank where nothing was."""
+    rows = []
+    for size, key, what, words, most, unit in TARGETS:
+        record = results.get(size, {}).get(key, {})
+        found = record.get(what or "wall") if record.get("objective") is not None else None
+        met = "" if found is None else "yes" if found <= most else "no"
+        shown = "" if found is None else f"{found:,.1f} {unit}"
+        rows.append([words, f"at most {most:,.0f} {unit}", shown, met])
+    for size, key, base, words, least in TIMES:
+        slow, fast = results.get(size, {}).get(key, {}), results.get(size, {}).get(base, {})
+        times = None
+        if _answered(slow) and _answered(fast) and fast.get("objective") is not None:
+            times = float(_answered(slow) or 0.0) / float(_answered(fast) or 1.0)
+        ended = slow.get("objective") is not None and "limit" not in str(slow.get("status"))
+        shown = "" if times is None else f"{times:.1f} times{'' if ended else ' and not done'}"
+        met = "" if times is None else "yes" if times >= least else "no"
+        rows.append([words, f"at least {least:,.0f} times slower", shown, met])
+    return table(["target", "aim", "measured", "met"], rows)
+
+
 def render(facts: Record, results: dict[str, Records]) -> str:
     """The page."""
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
@@ -233,6 +280,8 @@ def render(facts: Record, results: dict[str, Records]) -> str:
         f"Machine: {facts['machine']}; load when it began {facts['load']}. Versions: {versions}.",
         INTRODUCTION,
     ]
+    if any(size in results for size, *_ in TARGETS):
+        parts += ["## Targets", _targets(results)]
     for size, records in results.items():
         named = {
             start: [k for k in records if k.startswith(start)]

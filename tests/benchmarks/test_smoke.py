@@ -23,7 +23,7 @@ from tests.benchmarks.__main__ import Run, cases, main
 from tests.benchmarks.analyst import analyst_model
 from tests.benchmarks.contenders import read_log, taken_apart
 from tests.benchmarks.growth import grown
-from tests.benchmarks.page import disagreements, gap_of, reached, thinned
+from tests.benchmarks.page import _targets, disagreements, gap_of, reached, thinned
 from tests.benchmarks.static import Median, as_authority, instance, undivided
 from tests.benchmarks.warm import without_a_site
 from tests.placement.test_brute_force import Case, authority
@@ -205,6 +205,29 @@ def test_when_a_gap_was_reached() -> None:
     assert reached(record, 0.1) == 2.0
     assert reached(record, 0.01) == 3.0
     assert reached(record, 1e-5) is None
+
+
+def test_targets_are_met_or_not_or_not_measured() -> None:
+    def record(wall: float, **more: Any) -> dict[str, Any]:
+        return {"objective": 1.0, "bound": 1.0, "wall": wall, "status": "optimal", **more}
+
+    page = _targets(
+        {
+            "median": {
+                "cli-0.1%": record(12.0),
+                "product-0.5%": record(30.0, answered=4.0),
+                "analyst-0.5%": {**record(100.0), "status": "time limit"},
+                "placements-only": record(60.0, seconds=0.4),
+            }
+        }
+    )
+    lines = {line.split(" | ")[0].strip("| "): line for line in page.splitlines()}
+    assert lines["median, the command as a whole, to 0.1%"].endswith("| 12.0 s | no |")
+    assert lines["median, placements only"].endswith("| 0.4 s | yes |")
+    assert (
+        "| 25.0 times and not done | yes |" in lines["median, the analyst's first model, to 0.5%"]
+    )
+    assert lines["large, peak memory"].endswith("|  |  |")
 
 
 def test_a_thinned_log_keeps_its_ends() -> None:
