@@ -40,14 +40,24 @@ Formulation = Callable[[StandardForm, Structure, SolveOptions, Report | None], O
 LINK_ROUNDS = 12
 """Relaxations in which violated links are looked for, at most."""
 
+MANY_COLUMNS = 30_000
+"""Columns from which a relaxation stays at an interior point, whose prices bound it as well."""
+
+SLOW = 3e-4
+"""Share of the bound by which a round of links must raise it for another round."""
+
 VIOLATED = 1e-3
 """Share of a link's most by which a relaxation must break it for the link to be added."""
 
 SHARES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
 """A scheme that a relaxation opens by more than this is opened in a first plan; each is tried."""
 
+COVER_ROUNDS = 3
+"""Relaxations between which ``tightened`` looks for covers."""
+
 NEAREST = 15
-"""Links of each choice row, by cost, that ``nearest-links`` states one by one."""
+"""Links of each choice row, by cost, that ``nearest-links`` states one by one, and from which
+``tightened`` starts."""
 
 
 def solve_as(
@@ -367,9 +377,9 @@ def _root(
     options: SolveOptions,
     on_progress: Report | None,
     clock: float,
+    stated: Bools,
 ) -> _Root:
     """Relax, state the links that the relaxation breaks, and relax again, until it breaks none."""
-    stated = np.zeros(len(links.row), dtype=bool)
     best = _Root(form, stated, -math.inf, np.zeros(0), np.zeros(0), "time limit")
     for _ in range(LINK_ROUNDS):
         limit = _left(options, clock)
@@ -377,17 +387,20 @@ def _root(
             return best
         now = _with_links_summed(form, links, links.switch, stated)
         relaxed = replace(now, integer=np.zeros(len(form.cost), dtype=bool))
-        outcome = solve(relaxed, replace(options, time_limit=limit))
+        outcome = solve(
+            relaxed, replace(options, time_limit=limit), crossover=len(form.cost) < MANY_COLUMNS
+        )
         if not outcome.found:
             return replace(best, values=np.zeros(0), status=outcome.status)
         bound = now.bound(outcome.row_dual)
+        slow = bound - best.bound <= SLOW * abs(bound)
         if bound >= best.bound:
             best = _Root(now, stated, bound, outcome.row_dual, outcome.values, "optimal")
         if on_progress is not None:
             on_progress(Progress(time.monotonic() - clock, math.inf, best.bound, math.inf))
         excess = outcome.values[links.column] - links.most * outcome.values[links.switch]
         violated = (excess > VIOLATED * links.most) & ~stated
-        if not violated.any():
+        if not violated.any() or slow:
             break
         stated = stated | violated
     return replace(best, stated=stated)
@@ -426,7 +439,8 @@ def links_when_violated(
     """z = "is open", links summed for each z, and single ones where relaxations break them."""
     clock = time.monotonic()
     links = _links(form, structure)
-    root = _root(form, links, options, on_progress, clock)
+    none = np.zeros(len(links.row), dtype=bool)
+    root = _root(form, links, options, on_progress, clock, none)
     if not len(root.values):
         return Outcome(root.status, np.zeros(0), math.inf, root.bound, time.monotonic() - clock)
     now = _with_links_summed(form, links, links.switch, root.stated)
@@ -437,28 +451,50 @@ def links_when_violated(
 def tightened(
     form: StandardForm, structure: Structure, options: SolveOptions, on_progress: Report | None
 ) -> Outcome:
-    """Violated links and surrogate rows, and ranges cut to what a plan as good as one in hand has.
+    """Violated links, covers, and ranges cut to those of a plan as good as the one in hand.
 
-    With prices that bound the cost by L and a plan that costs U, a column of reduced cost d > 0
-    stands in no better plan above its least by more than (U - L) / d. Priced failures, which cost
-    far more than the gap, all but vanish from the rows, and the surrogate row becomes a knapsack
-    of switches.
+    With prices that bound the cost by L and a plan that costs U, the reduced costs d of any plan
+    that is no dearer add up to U - L at most: a column stands above its least by (U - L) / d at
+    most, and priced failures, which cost far more than the gap, all but vanish. A surrogate row
+    then becomes a knapsack of switches alone, which is rounded up to a cover.
     """
     clock = time.monotonic()
     links = _links(form, structure)
-    root = _root(form, links, options, on_progress, clock)
+    base = _within_single_rows(_with_surrogate(form, structure))
+    now, stated = base, _nearest(form, structure, links, NEAREST)
+    best: Outcome | None = None
+    bound = -math.inf
+    for _ in range(COVER_ROUNDS):
+        root = _root(now, links, options, on_progress, clock, stated)
+        bound = max(bound, root.bound)
+        if not len(root.values):
+            break
+        found = _rounded(root, structure, options, clock)
+        if found is not None and (best is None or found.objective < best.objective):
+            best = found
+        stated = root.stated
+        if best is None or best.objective - bound <= options.gap * abs(best.objective):
+            break
+        if on_progress is not None:
+            gap = max(0.0, best.objective - bound) / max(abs(best.objective), 1e-9)
+            on_progress(Progress(time.monotonic() - clock, best.objective, bound, gap))
+        stronger = _with_covers(base, len(form.rows), structure, root, best.objective)
+        if len(stronger.rows) == len(base.rows):
+            break
+        now = stronger
+    seconds = time.monotonic() - clock
     if not len(root.values):
-        return Outcome(root.status, np.zeros(0), math.inf, root.bound, time.monotonic() - clock)
-    best = _rounded(root, structure, options, clock)
+        if best is None:
+            return Outcome(root.status, np.zeros(0), math.inf, bound, seconds)
+        return replace(best, status=root.status, bound=min(bound, best.objective),
+                       seconds=seconds, row_dual=np.zeros(0))  # fmt: skip
     if best is None:
-        now = _with_links_summed(form, links, links.switch, root.stated)
-        return _searched(now, root.values, root.bound, options, on_progress, clock)
-    if on_progress is not None:
-        on_progress(Progress(time.monotonic() - clock, best.objective, root.bound, math.inf))
-    narrow = _narrowed(form, root, best.objective)
+        searched = _with_links_summed(now, links, links.switch, stated)
+        return _searched(searched, root.values, bound, options, on_progress, clock)
+    narrow = _narrowed(now, root, best.objective)
     links = replace(links, most=np.minimum(links.most, np.maximum(narrow.upper[links.column], 0)))
-    now = _with_links_summed(_with_surrogate(narrow, structure), links, links.switch, root.stated)
-    outcome = _searched(now, best.values, root.bound, options, on_progress, clock)
+    searched = _with_links_summed(narrow, links, links.switch, stated)
+    outcome = _searched(searched, best.values, bound, options, on_progress, clock)
     if outcome.status == "infeasible" or best.objective < outcome.objective:
         # Nothing within the ranges is better than the plan in hand.
         proven = outcome.status in ("infeasible", "optimal")
@@ -467,6 +503,87 @@ def tightened(
         return replace(best, status=status, bound=min(bound, best.objective), row_dual=np.zeros(0),
                        seconds=time.monotonic() - clock)  # fmt: skip
     return outcome
+
+
+def _nearest(form: StandardForm, structure: Structure, links: _Links, count: int) -> Bools:
+    """The links of the cheapest columns of each choice row."""
+    own = structure.choice[links.column]
+    order = np.lexsort((form.cost[links.column], own))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = own[order][1:] != own[order][:-1]
+    number = np.arange(len(order))
+    place = number - np.maximum.accumulate(np.where(first, number, 0))
+    nearest = np.zeros(len(order), dtype=bool)
+    nearest[order] = (place < count) & (own[order] >= 0)
+    return nearest
+
+
+def _within_single_rows(form: StandardForm) -> StandardForm:
+    """The form with the range of each column cut to what rows of that column alone allow."""
+    matrix = _matrix(form).tocsr()
+    single = np.flatnonzero(np.diff(matrix.indptr) == 1)
+    column, value = matrix.indices[matrix.indptr[single]], matrix.data[matrix.indptr[single]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one, other = form.row_lower[single] / value, form.row_upper[single] / value
+    kept = np.abs(value) > 1e-9
+    least, most = np.where(value > 0, one, other), np.where(value > 0, other, one)
+    lower, upper = form.lower.copy(), form.upper.copy()
+    np.maximum.at(lower, column[kept], least[kept])
+    np.minimum.at(upper, column[kept], most[kept])
+    return replace(form, lower=lower, upper=upper)
+
+
+def _with_covers(
+    form: StandardForm, first: int, structure: Structure, root: _Root, cost: float
+) -> StandardForm:
+    """The form with covers that every plan no dearer than ``cost`` obeys.
+
+    From each surrogate row, sum of a z + sum of c x >= right: what x can add without spending
+    more than cost - bound in reduced costs is taken off, and what is left, a knapsack of switches,
+    is divided by its largest coefficient and rounded up.
+
+    Args:
+        form: with the surrogate rows from row ``first`` on.
+        first: number of the first surrogate row.
+        structure: of the form without them.
+        root: prices and the bound that they give.
+        cost: of a plan in hand.
+    """
+    room = max(cost - root.bound, 0.0) + 1e-6 * abs(cost)
+    reduced = _reduced(root)
+    rows = _matrix(form).tocsr()[first:]
+    added, least = [], []
+    for i in range(rows.shape[0]):
+        row = np.asarray(rows[i].todense()).ravel()
+        on = np.where(structure.switch, row, 0.0)
+        other = np.where(structure.switch, 0.0, row)
+        dear = (other > 0) & (reduced > 1e-9)
+        free = (other > 0) & ~dear
+        right = form.row_lower[first + i] - float((other * form.lower)[dear].sum())
+        right -= float((other * form.upper)[free].sum())
+        right -= room * float((other[dear] / reduced[dear]).max(initial=0.0))
+        negative = other < 0
+        right -= float((other * form.lower)[negative].sum())
+        if not math.isfinite(right) or right <= 0 or (on < 0).any() or not (on > 0).any():
+            continue
+        largest = float(on.max())
+        added.append(sp.csr_matrix((on > 0).astype(float)))
+        least.append(math.ceil(right / largest - 1e-6))
+    if not added:
+        return form
+    return _stated(
+        form,
+        sp.vstack([_matrix(form).tocsr(), *added]),
+        [*form.rows, *(("cover", i) for i in range(len(least)))],
+        np.concatenate([form.row_lower, np.array(least, dtype=float)]),
+        np.concatenate([form.row_upper, np.full(len(least), math.inf)]),
+    )
+
+
+def _reduced(root: _Root) -> Floats:
+    """Reduced costs at the root's prices, of which those of a side without an end count nothing."""
+    end = np.where(root.row_dual > 0, root.form.row_lower, root.form.row_upper)
+    return root.form.reduced_cost(np.where(np.isfinite(end), root.row_dual, 0.0))
 
 
 def _rounded(
@@ -495,9 +612,7 @@ def _narrowed(form: StandardForm, root: _Root, cost: float) -> StandardForm:
     Read with the prices of the root's own rows; a column is in them as it is in the form.
     """
     room = max(cost - root.bound, 0.0) + 1e-6 * abs(cost)
-    finite = np.where(root.row_dual > 0, root.form.row_lower, root.form.row_upper)
-    prices = np.where(np.isfinite(finite), root.row_dual, 0.0)
-    reduced = root.form.reduced_cost(prices)
+    reduced = _reduced(root)
     lower, upper = form.lower.copy(), form.upper.copy()
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = room / np.abs(reduced)
@@ -517,15 +632,7 @@ def nearest_links(
     For a warehouse question with many sites, where all links are too many and none too few.
     """
     links = _links(form, structure)
-    own = structure.choice[links.column]
-    cost = form.cost[links.column]
-    order = np.lexsort((cost, own))
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = own[order][1:] != own[order][:-1]
-    number = np.arange(len(order))
-    place = number - np.maximum.accumulate(np.where(first, number, 0))
-    stated = np.zeros(len(order), dtype=bool)
-    stated[order] = (place < NEAREST) & (own[order] >= 0)
+    stated = _nearest(form, structure, links, NEAREST)
     surrogate = _with_surrogate(form, structure)
     return solve(_with_links_summed(surrogate, links, links.switch, stated), options, on_progress)
 

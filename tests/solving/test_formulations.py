@@ -264,6 +264,31 @@ def test_a_surrogate_row_holds_for_the_plan_and_stops_too_few_places() -> None:
     assert (matrix @ np.zeros(len(form.cost)) < stronger.row_lower[added]).any()
 
 
+def test_a_cover_counts_the_sites_that_are_needed_and_no_more() -> None:
+    """Each of four sites takes six tenths of the children: two are needed, where the relaxation
+    makes do with one and two thirds. No plan that costs no more than the best breaks the cover."""
+    demand = np.array([5.0, 4.0, 3.0, 6.0, 2.0, 5.0])
+    cost = np.random.default_rng(3).uniform(1.0, 40.0, (6, 4))
+    sites = Warehouses(np.full(4, 15.0), np.full(4, 300.0), demand, cost)
+    form, structure = taken_apart(as_authority(sites))
+    best = solve(form, EXACT)
+    links = formulations._links(form, structure)
+    base = formulations._within_single_rows(formulations._with_surrogate(form, structure))
+    none = np.zeros(len(links.row), dtype=bool)
+    root = formulations._root(base, links, EXACT, None, 0.0, none)
+    stronger = formulations._with_covers(base, len(form.rows), structure, root, best.objective)
+    cover = np.flatnonzero([name == "cover" for name, _ in stronger.rows])
+    assert stronger.row_lower[cover].tolist() == [2.0]
+    row = formulations._matrix(stronger).tocsr()[cover]
+    assert row @ best.values == pytest.approx([2.0])
+    assert (row @ root.values)[0] < 1.9
+    relaxed = replace(stronger, integer=np.zeros(len(form.cost), dtype=bool))
+    assert solve(relaxed, EXACT).objective > root.bound + 1.0
+    # With a plan in hand that is far too dear, nothing is known of how many may go unplaced.
+    unsure = formulations._with_covers(base, len(form.rows), structure, root, 1e9)
+    assert len(unsure.rows) == len(base.rows)
+
+
 def test_a_time_limit_returns_what_was_found_and_a_bound_that_holds() -> None:
     form, structure = small_question()
     cost = solve(form, EXACT).objective
