@@ -353,10 +353,10 @@ def test_the_published_optima_of_capa_are_those_in_the_file() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("capacity", list(CAPA))
 def test_published_optimum_of_capa(capacity: int) -> None:
-    """100 sites and 1,000 customers: links of the nearest sites, and the surrogate row."""
+    """100 sites and 1,000 customers: links where they are broken, covers, narrowed ranges."""
     form, structure = taken_apart(as_authority(read_capa(capacity)))
     options = SolveOptions(gap=1e-6, time_limit=1800.0)
-    outcome, log = solved_as("nearest-links", form, structure, options)
+    outcome, log = solved_as("tightened", form, structure, options)
     keeps_to(form, outcome)
     assert outcome.status == "optimal"
     assert outcome.objective == pytest.approx(CAPA[capacity], rel=2e-6)
