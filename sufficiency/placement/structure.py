@@ -47,7 +47,11 @@ def hints(
     row_of_cohort[row_index[chosen]] = chosen
     cohort = q.arcs["cohort"].to_numpy(np.int64)
     choice = np.full(len(columns), -1, dtype=np.int64)
-    choice[placed] = np.where(q.arcs["staying"].to_numpy(bool), -1, row_of_cohort[cohort])[arc]
+    settled_row = np.full(len(q.arcs), -1, dtype=np.int64)
+    settled_rows = np.flatnonzero(rule == "settled_children_stay")
+    settled_row[row_index[settled_rows]] = settled_rows
+    own = np.where(q.arcs["staying"].to_numpy(bool), -1, row_of_cohort[cohort])
+    choice[placed] = np.where(settled_row >= 0, settled_row, own)[arc]
     choice[unmet] = row_of_cohort[looking]
     entry = q.cohorts["entry"].to_numpy(np.int64)
     stage = np.full(len(columns), -1, dtype=np.int64)
@@ -84,6 +88,27 @@ def hints(
         "stage": stage,
         "alike_columns": alike_columns,
         "alike_rows": alike_rows,
+        **_alike_money(q, columns, rows),
+    }
+
+
+def _alike_money(
+    q: Question, columns: Sequence[tuple[str, Any]], rows: Sequence[tuple[str, Any]]
+) -> dict[str, Ints]:
+    """Money of schemes that may draw on the same sources counts as one."""
+    sources = [tuple(sorted(s)) for s in q.funding_sources]
+
+    def groups(labels: Sequence[tuple[str, Any]], name: str) -> Ints:
+        seen: dict[Any, int] = {}
+        found = np.arange(len(labels), dtype=np.int64)
+        for i, (label, index) in enumerate(labels):
+            if label == name:
+                found[i] = seen.setdefault((sources[index[0]], *index[1:]), i)
+        return found
+
+    return {
+        "merge_columns": groups(columns, "drawn"),
+        "merge_rows": groups(rows, "capital_drawn"),
     }
 
 

@@ -1,6 +1,6 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
-from sufficiency.solving.decomposition import SchemeSearch, Structure
+from sufficiency.solving.decomposition import SchemeSearch
 from sufficiency.solving.formulations import FORMULATIONS, solve_as
 from sufficiency.solving.highs import (
     Outcome,
@@ -11,6 +11,7 @@ from sufficiency.solving.highs import (
     solve,
     solver_version,
 )
+from sufficiency.solving.structure import Structure
 
 __all__ = [
     "FORMULATIONS",

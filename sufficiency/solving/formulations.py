@@ -5,7 +5,7 @@ and changes it by steps that keep every plan and its cost: rows are summed where
 1, columns are substituted one for one, rows that others imply are added or left out. Whatever the
 name, the outcome holds values of the original columns and a bound on the original objective.
 
-:class:`~sufficiency.solving.decomposition.Structure` says which columns are switches and which
+:class:`~sufficiency.solving.structure.Structure` says which columns are switches and which
 rows are links, ``x <= most * switch``. A link of another shape is kept as it stands.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sufficiency.solving.decomposition import SchemeSearch, Structure
+from sufficiency.solving.decomposition import SchemeSearch
 from sufficiency.solving.highs import (
     Bools,
     Floats,
@@ -32,6 +32,7 @@ from sufficiency.solving.highs import (
     StandardForm,
     solve,
 )
+from sufficiency.solving.structure import Structure, matrix_of
 
 Ints = NDArray[np.int64]
 Report = Callable[[Progress], None]
@@ -88,11 +89,6 @@ class _Links:
     most: Floats
 
 
-def _matrix(form: StandardForm) -> Any:
-    shape = (len(form.row_lower), len(form.cost))
-    return sp.csc_matrix((form.value, form.index, form.start), shape=shape)
-
-
 def _stated(
     form: StandardForm,
     matrix: Any,
@@ -117,7 +113,7 @@ def _stated(
 def _links(form: StandardForm, structure: Structure) -> _Links:
     """The links of the shape that may be summed: x >= 0, switch between 0 and 1, nothing else."""
     candidates = np.flatnonzero(structure.link)
-    part = _matrix(form).tocsr()[candidates]
+    part = matrix_of(form).tocsr()[candidates]
     pairs = np.diff(part.indptr) == 2
     pairs &= (form.row_upper[candidates] == 0.0) & np.isneginf(form.row_lower[candidates])
     row = candidates[pairs]
@@ -166,7 +162,7 @@ def _with_links_summed(
     count = sums.shape[0]
     return _stated(
         replace(form, upper=upper),
-        sp.vstack([_matrix(form).tocsr()[np.flatnonzero(kept)], sums]),
+        sp.vstack([matrix_of(form).tocsr()[np.flatnonzero(kept)], sums]),
         [*rows, *(("links_summed", i) for i in range(count))],
         np.concatenate([form.row_lower[kept], np.full(count, -math.inf)]),
         np.concatenate([form.row_upper[kept], np.zeros(count)]),
@@ -193,7 +189,7 @@ def _by_opening(form: StandardForm, structure: Structure) -> _Substituted:
     say that each is at most the next, z_1 <= z_2 <= ...; then z_t = y_1 + ... + y_t with binary
     y, exactly, and those rows become y >= 0. A switch without such a row begins its own chain.
     """
-    matrix = _matrix(form).tocsr()
+    matrix = matrix_of(form).tocsr()
     switches = np.flatnonzero(structure.switch & form.integer)
     order = sorted(switches.tolist(), key=lambda j: _place_of(form.columns[j]))
     before = {
@@ -253,7 +249,7 @@ def _with_surrogate(form: StandardForm, structure: Structure) -> StandardForm:
     capacity: a sum of rows, so it holds for every plan, and the columns that only choose between
     capacities cancel. What is left is a knapsack of switches, which a solver makes cover cuts of.
     """
-    matrix = _matrix(form).tocsr()
+    matrix = matrix_of(form).tocsr()
     chosen = structure.choice >= 0
     positive = matrix.copy()
     positive.data = np.maximum(positive.data, 0.0)
@@ -520,7 +516,7 @@ def _nearest(form: StandardForm, structure: Structure, links: _Links, count: int
 
 def _within_single_rows(form: StandardForm) -> StandardForm:
     """The form with the range of each column cut to what rows of that column alone allow."""
-    matrix = _matrix(form).tocsr()
+    matrix = matrix_of(form).tocsr()
     single = np.flatnonzero(np.diff(matrix.indptr) == 1)
     column, value = matrix.indices[matrix.indptr[single]], matrix.data[matrix.indptr[single]]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -551,7 +547,7 @@ def _with_covers(
     """
     room = max(cost - root.bound, 0.0) + 1e-6 * abs(cost)
     reduced = _reduced(root)
-    rows = _matrix(form).tocsr()[first:]
+    rows = matrix_of(form).tocsr()[first:]
     added, least = [], []
     for i in range(rows.shape[0]):
         row = np.asarray(rows[i].todense()).ravel()
@@ -573,7 +569,7 @@ def _with_covers(
         return form
     return _stated(
         form,
-        sp.vstack([_matrix(form).tocsr(), *added]),
+        sp.vstack([matrix_of(form).tocsr(), *added]),
         [*form.rows, *(("cover", i) for i in range(len(least)))],
         np.concatenate([form.row_lower, np.array(least, dtype=float)]),
         np.concatenate([form.row_upper, np.full(len(least), math.inf)]),

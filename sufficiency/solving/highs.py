@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -84,7 +84,7 @@ class StandardForm:
         np.cumsum(np.diff(self.start)[use], out=start[1:])
         return replace(
             self,
-            columns=[column for column, used in zip(self.columns, use, strict=True) if used],
+            columns=[c for c, used in zip(self.columns, use, strict=False) if used],
             start=start,
             index=self.index[entries],
             value=self.value[entries],
@@ -182,6 +182,7 @@ def solve(
     *,
     crossover: bool = True,
     stop: threading.Event | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Minimise a standard form.
 
@@ -196,6 +197,7 @@ def solve(
         crossover: False leaves a continuous form at an interior point: rough values, and prices
             that :meth:`StandardForm.bound` turns into a valid bound.
         stop: ends the solve when set. A solve that is given one leaves Ctrl-C to its owner.
+        settings: further options of HiGHS, by its own names.
     """
     highs = _Highs()
     # HiGHS tells progress only while it logs; the console stays quiet all the same.
@@ -207,6 +209,8 @@ def solve(
     highs.setOptionValue("mip_feasibility_tolerance", 1e-7)
     if options.time_limit is not None:
         highs.setOptionValue("time_limit", float(options.time_limit))
+    for name, setting in (settings or {}).items():
+        highs.setOptionValue(name, setting)
     if highs.passModel(_as_highs(form)) == highspy.HighsStatus.kError:
         raise RuntimeError("HiGHS refused the model")
     if start is not None:
@@ -317,9 +321,13 @@ def _run_until(highs: Any, stop: threading.Event) -> bool:
     return stop.is_set()
 
 
+class Infeasible(RuntimeError):
+    """No values obey all rows of a form."""
+
+
 class Session:
-    """A continuous form that stays in the solver: bounds change, columns are added, it is solved
-    again from the last basis."""
+    """A continuous form that stays in the solver: bounds change, columns and rows are added, and
+    it is solved again from the last basis."""
 
     def __init__(self, form: StandardForm, options: SolveOptions) -> None:
         self._highs = _Highs()
@@ -342,8 +350,9 @@ class Session:
             )
         self._lower, self._upper = lower.copy(), upper.copy()
 
-    def add(self, cost: Floats, lower: Floats, upper: Floats, columns: Any) -> None:
+    def add_columns(self, cost: Floats, lower: Floats, upper: Floats, columns: Any) -> None:
         """Add columns: their costs, bounds and sparse coefficients (rows x new columns)."""
+        columns = columns.tocsc()
         self._highs.addCols(
             len(cost), cost, lower, upper, columns.nnz, columns.indptr[:-1].astype(np.int32),
             columns.indices.astype(np.int32), np.asarray(columns.data, dtype=float),
@@ -351,13 +360,22 @@ class Session:
         self._lower = np.concatenate([self._lower, lower])
         self._upper = np.concatenate([self._upper, upper])
 
+    def add_rows(self, lower: Floats, upper: Floats, rows: Any) -> None:
+        """Add rows: their bounds and sparse coefficients (new rows x columns)."""
+        rows = rows.tocsr()
+        self._highs.addRows(
+            len(lower), lower, upper, rows.nnz, rows.indptr[:-1].astype(np.int32),
+            rows.indices.astype(np.int32), np.asarray(rows.data, dtype=float),
+        )  # fmt: skip
+
     def run(
         self, stop: threading.Event, time_limit: float | None
     ) -> tuple[float, Floats, Floats] | None:
         """Objective, column values and row prices of the optimum; None when stopped before.
 
         Raises:
-            RuntimeError: when there is no optimum.
+            Infeasible: when no values obey the rows.
+            RuntimeError: when there is no optimum for another reason.
         """
         highs = self._highs
         limit = math.inf if time_limit is None else highs.getRunTime() + time_limit
@@ -377,6 +395,8 @@ class Session:
         status = highs.getModelStatus()
         if status in (highspy.HighsModelStatus.kInterrupt, highspy.HighsModelStatus.kTimeLimit):
             return None
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise Infeasible("no values obey the rows")
         if status != highspy.HighsModelStatus.kOptimal:
             raise RuntimeError(f"HiGHS ended with: {highs.modelStatusToString(status)}")
         solution = highs.getSolution()

@@ -104,8 +104,9 @@ def undivided(form: StandardForm, structure: Structure) -> StandardForm:
     Each column of a choice row becomes 0 or 1 times all the children of its row.
     """
     chosen = np.flatnonzero(structure.choice >= 0)
+    chosen = chosen[form.row_lower[structure.choice[chosen]] > 0]
     size = np.ones(len(form.cost))
-    size[chosen] = np.maximum(form.row_lower[structure.choice[chosen]], 1e-9)
+    size[chosen] = form.row_lower[structure.choice[chosen]]
     upper, integer = form.upper / size, form.integer.copy()
     upper[chosen], integer[chosen] = 1.0, True
     return replace(

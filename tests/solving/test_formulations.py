@@ -29,6 +29,7 @@ from sufficiency.solving import (
     solve,
     solve_as,
 )
+from sufficiency.solving.structure import matrix_of
 from tests.placement.test_brute_force import MOST_SCHEDULES, Case, allowed, authority, cases
 from tests.placement.test_orlib import FOLDER, Warehouses, as_authority, published, read_instance
 from tests.placement.test_properties import Authority, authorities, few, load
@@ -238,7 +239,7 @@ def test_a_link_of_another_shape_stays_as_it_is() -> None:
     """A link that holds two columns is no row that may be summed."""
     form, structure = small_question()
     odd = int(np.flatnonzero(structure.link)[0])
-    matrix = formulations._matrix(form).tolil()
+    matrix = matrix_of(form).tolil()
     unmet = next(j for j, (name, _) in enumerate(form.columns) if name == "unmet")
     matrix[odd, unmet] = 0.5
     changed = formulations._stated(form, matrix.tocsc(), form.rows, form.row_lower, form.row_upper)
@@ -258,7 +259,7 @@ def test_a_surrogate_row_holds_for_the_plan_and_stops_too_few_places() -> None:
     stronger = formulations._with_surrogate(form, structure)
     added = np.flatnonzero([name == "surrogate" for name, _ in stronger.rows])
     assert len(added) == 3
-    matrix = formulations._matrix(stronger).tocsr()[added]
+    matrix = matrix_of(stronger).tocsr()[added]
     best = solve(form, EXACT)
     assert (matrix @ best.values >= stronger.row_lower[added] - 1e-6).all()
     assert (matrix @ np.zeros(len(form.cost)) < stronger.row_lower[added]).any()
@@ -279,7 +280,7 @@ def test_a_cover_counts_the_sites_that_are_needed_and_no_more() -> None:
     stronger = formulations._with_covers(base, len(form.rows), structure, root, best.objective)
     cover = np.flatnonzero([name == "cover" for name, _ in stronger.rows])
     assert stronger.row_lower[cover].tolist() == [2.0]
-    row = formulations._matrix(stronger).tocsr()[cover]
+    row = matrix_of(stronger).tocsr()[cover]
     assert row @ best.values == pytest.approx([2.0])
     assert (row @ root.values)[0] < 1.9
     relaxed = replace(stronger, integer=np.zeros(len(form.cost), dtype=bool))
