@@ -1,4 +1,5 @@
-"""The command line: optimise, check, audit, report, publish, example, import, travel, baseline.
+"""The command line: optimise, check, audit, report, compare, business-case, publish, example,
+import, travel, baseline.
 
 Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees with the plan;
 5 a release would give away small numbers; 130 interrupted before there was a plan.
@@ -162,6 +163,19 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
     command = add("report", "Write the page, the workbook and the GeoPackage of a run again, from "
                   "its tables.", _report)  # fmt: skip
     command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
+    command = add("compare", "Write what differs between runs: their results beside their inputs.",
+                  _compare)  # fmt: skip
+    command.add_argument("run_folders", metavar="RUN", type=Path, nargs="+",
+                         help="folders of runs; the first is the reference")  # fmt: skip
+    command.add_argument("--out", metavar="DIR", type=Path, default=Path("comparison"),
+                         help="folder to write (default: comparison); an earlier comparison there"
+                         " is replaced")  # fmt: skip
+    command = add("business-case", "Work out what the plan of a run and each of its schemes are "
+                  "worth against doing nothing, and write the case.", _business_case)  # fmt: skip
+    command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
+    command.add_argument("--scheme", metavar="NAME", action="append", default=[], dest="schemes",
+                         help="a scheme that the plan chose, by its identifier; may be given again"
+                         " (default: all of them)")  # fmt: skip
     command = add("publish", "Write the part of a run that may be given to everybody, small "
                   "numbers held back; refuse when one could be worked out.", _publish)  # fmt: skip
     command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
@@ -313,6 +327,39 @@ def _report(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import write_reports
 
     for path in write_reports(asked.run_folder):
+        out.print(f"Wrote {escape(str(path))}", soft_wrap=True)
+    out.print("All of them are internal: they contain small numbers.")
+    return EXIT_OK
+
+
+def _business_case(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import formatting as fmt
+    from sufficiency.studies.business_case import write_business_case
+
+    progress = _Progress(out)
+    try:
+        case, written = write_business_case(asked.run_folder, asked.schemes, progress)
+    finally:
+        progress.stop()
+    table = Table("Against doing nothing", "Net present value", "Payback", box=None, pad_edge=False)
+    for name, worth, payback in case.worth():
+        years = f"{payback:g} years" if payback == payback else "not within the years"
+        table.add_row(escape(name), fmt.pounds(worth), years)
+    out.print(table)
+    for path in written:
+        out.print(f"Wrote {escape(str(path))}", soft_wrap=True)
+    out.print("All of them are internal: they contain small numbers, and none is published.")
+    out.print(STATEMENT, style="dim")
+    return EXIT_OK
+
+
+def _compare(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports.comparison import write_comparison
+
+    comparison = write_comparison(asked.run_folders, asked.out)
+    for sentence in comparison.sentences:
+        out.print(escape(sentence), soft_wrap=True)
+    for path in comparison.files:
         out.print(f"Wrote {escape(str(path))}", soft_wrap=True)
     out.print("All of them are internal: they contain small numbers.")
     return EXIT_OK

@@ -29,9 +29,16 @@ from sufficiency.placement.describe import contradiction_in_words
 from sufficiency.placement.model import FIRM_RULES, SCHEME_RULES, build
 from sufficiency.placement.question import Question, Settings, prepare, with_new_provisions
 from sufficiency.placement.structure import hints
-from sufficiency.plan import Plan, build_plan, write_run
+from sufficiency.plan import Plan, build_plan, read_run, write_run
 from sufficiency.problems import NoPlanError, Problem, Problems, near
-from sufficiency.rules import PlanningModel, Scenario, WhatIf, load_model, load_scenario_file
+from sufficiency.rules import (
+    PlanningModel,
+    Scenario,
+    WhatIf,
+    load_model,
+    load_scenario_file,
+    model_from_dictionary,
+)
 from sufficiency.shipped import model_path, scenario_path
 from sufficiency.solving import (
     Outcome,
@@ -766,3 +773,136 @@ def write_results(
     where.parent.mkdir(parents=True, exist_ok=True)
     write_run(plan, where, loaded.write_inputs, finish)
     return where
+
+
+# ------------------------------------------------------------------ a finished run, asked again
+
+
+def reopen(folder: str | Path) -> tuple[Loaded, Plan]:
+    """A finished run with the inputs that it kept: tables, rules and scenario as it used them.
+
+    What-ifs and the projection are in the tables already, so they are not laid over them again.
+
+    Returns:
+        The inputs, ready to be solved, and the plan that stands in the folder.
+
+    Raises:
+        InputError: when the folder is no run, or its inputs are missing, damaged or of a version
+            that knew fewer rules.
+    """
+    where = Path(folder)
+    plan = read_run(where)
+    stamp, problems = plan.stamp, Problems()
+    kept = where / "inputs"
+    paths = {
+        name: path
+        for name in MANIFEST
+        for path in [kept / ("boundary.geojson" if name == "boundary" else f"{name}.csv")]
+        if path.is_file()
+    }
+    rules, asked = (_kept_json(kept / name, problems) for name in ("rules.json", "scenario.json"))
+    tables = read_tables(paths, problems)
+    header = {key: str(value) for key, value in dict(stamp.get("model", {})).items()}
+    model = model_from_dictionary(rules, header, "inputs/rules.json", problems) if rules else None
+    problems.raise_if_any()
+    assert model is not None
+    try:
+        years = int(asked["last_year"]) - int(asked["base_year"])
+        scenario = Scenario(
+            name=str(asked["name"]),
+            title=str(asked["title"]),
+            authority=str(asked["authority"]),
+            file="inputs/scenario.json",
+            model=str(asked["model"]),
+            base_year=int(asked["base_year"]),
+            first_year=int(asked["first_year"]),
+            years=years,
+            tables=paths,
+            variant=str(stamp.get("variant", "central")),
+            seed=int(stamp.get("seed", 1)),
+            draw=int(stamp.get("draw", 0)),
+            committed={str(s): int(y) for s, y in asked["committed"].items()},
+            balance_from=None if asked["balance_from"] is None else int(asked["balance_from"]),
+        )
+        settings = Settings(
+            base_year=scenario.base_year,
+            years=years,
+            committed=scenario.committed,
+            balance_from=scenario.balance_from,
+            fee_changes=[
+                (
+                    tuple(change.get("kinds", ())),
+                    str(change.get("provision", "")),
+                    float(change["factor"]),
+                    int(change["from_year"]),
+                )
+                for change in asked["fee_factors"]
+            ],
+            release=[((str(k),), float(share)) for k, share in asked["release"].items()],
+            whole_children=bool(dict(stamp.get("solver", {})).get("whole_children")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        problems.error(
+            "the scenario kept in the run is damaged.", "run the optimisation again.",
+            file="inputs/scenario.json", value=error,
+        )  # fmt: skip
+        problems.raise_if_any()
+        raise AssertionError("a damaged scenario is an error") from error
+    check_tables(
+        tables, problems, base_year=scenario.base_year, first_year=scenario.first_year,
+        last_year=scenario.last_year,
+    )  # fmt: skip
+    problems.raise_if_any()
+    return Loaded(scenario, model, tables, settings), plan
+
+
+def _kept_json(path: Path, problems: Problems) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        problems.error(
+            "an input that the run kept is missing or damaged.", "run the optimisation again.",
+            file=f"inputs/{path.name}", value=error,
+        )  # fmt: skip
+        return {}
+
+
+class Placing:
+    """A model that is built once and asked again: children placed exactly for a given schedule.
+
+    Args:
+        loaded: the inputs. Whole children are placed as expected shares of them, for which the
+            cost of a schedule is exact and quickly found.
+        threads, seed: for the solver.
+    """
+
+    def __init__(self, loaded: Loaded, *, threads: int = 2, seed: int = 1) -> None:
+        self.loaded = replace(loaded, settings=replace(loaded.settings, whole_children=False))
+        self.question = self.loaded.question()
+        self._form = StandardForm.of(build(self.question))
+        structure = Structure(**hints(self.question, self._form.columns, self._form.rows))
+        options = SolveOptions(time_limit=None, threads=threads, seed=seed)
+        self._search = SchemeSearch(self._form, structure, options)
+
+    def plan(self, opens: Mapping[str, int]) -> Plan:
+        """The plan of least cost that opens these schemes in these Septembers and no others.
+
+        Args:
+            opens: scheme to the academic year in which it opens, committed schemes included.
+
+        Raises:
+            NoPlanError: when the rules about schemes and budgets do not allow the schedule.
+        """
+        q = self.question
+        column = {s: int(opens.get(str(name), 10**6)) - q.settings.base_year
+                  for s, name in enumerate(q.schemes["scheme"])}  # fmt: skip
+        schedule = {
+            (s, t): float(column[s] <= t)
+            for s in range(len(q.schemes))
+            for t in q.scheme_columns(s)
+        }
+        found = _place(self._search, self._form, schedule)
+        answer = read_answer(q, self._form.columns, found.values, self._form.rows, found.row_dual)
+        areas = self.loaded.tables.areas
+        localities = dict(zip(areas["area"], areas["locality"], strict=True))
+        return build_plan(q, answer, localities, self.loaded.tables.schemes)

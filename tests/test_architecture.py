@@ -26,7 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "baseline": LEAVES | {"tables", "rules", "geography", "placement", "pipeline", "shipped"},
     "plan": LEAVES | {"rules", "placement"},
     "audit": {"vocabulary"},
-    "reports": LEAVES | {"plan"},
+    "reports": LEAVES | {"plan", "tables"},
+    "studies": LEAVES | {"rules", "plan", "pipeline", "reports"},
     "examples": LEAVES | {"tables", "pipeline"},
     "imports": LEAVES | {"tables", "rules", "demand", "geography", "shipped"},
 }

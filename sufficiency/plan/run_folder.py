@@ -133,12 +133,12 @@ def _write_tables(plan: Plan, folder: Path) -> None:
     for name, frame in plan.tables().items():
         written = as_written(frame)
         written.to_parquet(folder / f"{name}.parquet", index=False)
-        _as_words(written).to_csv(
+        as_words(written).to_csv(
             folder / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n"
         )
 
 
-def _as_words(frame: pd.DataFrame) -> pd.DataFrame:
+def as_words(frame: pd.DataFrame) -> pd.DataFrame:
     """Names kept from becoming formulas; the Parquet file has them as they are."""
     result = frame.copy()
     for column in result.columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sufficiency.reports.document import write_document
 from sufficiency.reports.facts import Run
 from sufficiency.reports.geopackage import write_geopackage
 from sufficiency.reports.page import write_report
@@ -16,6 +17,7 @@ __all__ = [
     "THRESHOLD",
     "Release",
     "publish",
+    "write_document",
     "write_geopackage",
     "write_report",
     "write_reports",
@@ -26,8 +28,10 @@ __all__ = [
 def write_reports(run_folder: Path) -> list[Path]:
     """Write report.html, workbook.xlsx and plan.gpkg into a run folder, from its tables.
 
+    Where a business case was made of the run, business_case.docx is written too.
+
     Returns:
-        The paths of the three, each complete: written aside, then renamed.
+        Their paths, each file complete: written aside, then renamed.
 
     Raises:
         InputError: when the folder is no run folder, a table is missing or damaged, or a file
@@ -35,4 +39,11 @@ def write_reports(run_folder: Path) -> list[Path]:
     """
     folder = Path(run_folder)
     run = Run.read(folder)
-    return [write_report(folder), write_workbook(run, folder), write_geopackage(run, folder)]
+    written = [
+        write_report(folder, run),
+        write_workbook(run, folder),
+        write_geopackage(run, folder),
+    ]
+    if run.business_case is not None:
+        written.append(write_document(run, folder))
+    return written

@@ -116,6 +116,7 @@ class Figure:
         draw: makes the SVG for a width.
         key: a legend shown below, for a map.
         table: the numbers behind it, folded.
+        parts: whether its parts can be reached one by one, by pointer and keyboard.
     """
 
     kind: ClassVar[str] = "figure"
@@ -125,6 +126,7 @@ class Figure:
     draw: Draw
     key: Legend | None = None
     table: Table | None = None
+    parts: bool = False
 
 
 Block = Table | Text | Heading | Items | Legend | Figure

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import altair as alt
 import pandas as pd
@@ -93,15 +95,67 @@ def spread(positions: Sequence[float], least: float) -> list[float]:
 
 
 def render(chart: Any) -> str:
-    """Turn a chart into SVG."""
-    return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+    """Turn a chart into SVG, without what it says twice."""
+    # Checked against the schema in the tests; here the check takes as long as the drawing.
+    return lighter(str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False))))
 
 
-def inline(drawn: str, alt_text: str) -> str:
+_IDLE: Final = re.compile(
+    r' (?:class|aria-hidden|pointer-events|role|aria-roledescription|aria-label)="[^"]*"'
+    r'| (?:opacity|fill-opacity|stroke-opacity)="1"'
+    rf' ?| font-family="{re.escape(FONT)}"'
+)
+_LONG: Final = re.compile(r"(\d+\.\d)\d+")
+_EMPTY: Final = re.compile(r"<path(?: d=\"[^\"]*\")? display=\"none\"/>|<g/>|<g></g>")
+
+
+def lighter(drawn: str) -> str:
+    """The same picture in fewer letters: tenths of a pixel, nothing idle, one font for all.
+
+    A page with heat maps holds tens of thousands of marks, and the renderer says the font, the
+    opacity and the role of every one of them.
+    """
+    start = re.match(r"<svg\b[^>]*>", drawn)
+    assert start is not None
+    # Tags only: a name between tags stays as it is, whatever it looks like.
+    inner = re.sub(
+        r"<[^>]+>",
+        lambda tag: _LONG.sub(r"\1", _IDLE.sub("", tag.group())),
+        drawn[start.end() :],
+    )
+    inner = _RUN.sub(_once, _EMPTY.sub("", inner))
+    return f'{start.group()[:-1]} font-family="{FONT}">' + inner
+
+
+_RUN: Final = re.compile(r"<g>((?:<(text|path|line)\b[^>]*(?:/>|>[^<]*</\2>)){2,})</g>")
+_HANDED_DOWN: Final = re.compile(
+    r' (?:text-anchor|font-size|font-weight|font-style|fill|stroke|stroke-width)="[^"]*"'
+)
+
+
+def _once(run: re.Match[str]) -> str:
+    """What all marks of a group say alike, said by the group."""
+    marks = re.findall(r"<(?:text|path|line)\b[^>]*>", run.group(1))
+    alike = set(_HANDED_DOWN.findall(marks[0]))
+    for mark in marks[1:]:
+        alike &= set(_HANDED_DOWN.findall(mark))
+        if not alike:
+            return run.group()
+    kept = _HANDED_DOWN.sub(lambda a: "" if a.group() in alike else a.group(), run.group(1))
+    return f"<g{''.join(sorted(alike))}>{kept}</g>"
+
+
+def inline(drawn: str, alt_text: str, parts: bool = False) -> str:
     """Make an SVG document part of a page: responsive, described, safe beside others.
 
     Clip paths of two charts carry the same ids when they come from the renderer; the second chart
     would be clipped by the first.
+
+    Args:
+        drawn: the SVG.
+        alt_text: its message.
+        parts: whether it holds parts that can be reached one by one, so that it is a group and no
+            single picture to a screen reader.
     """
     # From the content, so that the same run gives the same page.
     prefix = f"c{zlib.crc32((alt_text + drawn).encode()):08x}-"
@@ -113,9 +167,10 @@ def inline(drawn: str, alt_text: str) -> str:
     box = re.search(r'viewBox="([^"]+)"', opening.group())
     assert box is not None
     width = float(box.group(1).split()[2])
+    role = "group" if parts else "img"
     start = (
-        f'<svg viewBox="{box.group(1)}" role="img" aria-label="{escape(alt_text)}" '
-        f'style="max-width:{width:.0f}px">'
+        f'<svg viewBox="{box.group(1)}" role="{role}" aria-label="{escape(alt_text)}" '
+        f'font-family="{FONT}" style="max-width:{width:.0f}px">'
     )
     return start + drawn[opening.end() :]
 
@@ -441,6 +496,51 @@ def ranked_bars(
     return _finish(alt.layer(bars, label, value).properties(width=inner, height=height))
 
 
+def signed_bars(
+    names: Sequence[str], values: Sequence[float], words: Sequence[str], width: int
+) -> Any:
+    """Horizontal bars to both sides of nought, with the name above and the value beside the name.
+
+    Args:
+        names: one for each bar, in the order in which they are drawn.
+        values: above nought to the right in navy, below it to the left in orange.
+        words: the values as text.
+        width: of the page in pixels.
+    """
+    step = 42
+    height = step * len(names) + 4
+    low, high = min([*values, 0.0]), max([*values, 0.0])
+    span = (high - low) or 1.0
+    letters = int((width - 24) / 6.6)
+    shown = [f"{n}: {w}" for n, w in zip(names, words, strict=True)]
+    for i, (name, word) in enumerate(zip(names, words, strict=True)):
+        if len(shown[i]) > letters:
+            shown[i] = f"{name[: max(letters - len(word) - 3, 4)]}…: {word}"
+    frame = pd.DataFrame(
+        {
+            "row": [step * i + 29 for i in range(len(names))],
+            "name": shown,
+            "value": list(values),
+            "colour": [NAVY if v >= 0 else ORANGE for v in values],
+        }
+    )
+    y = _rows(height)
+    x = alt.X("value:Q", axis=None, scale=alt.Scale(domain=[low, low + span], nice=False))
+    base = alt.Chart(frame)
+    bars = base.mark_bar(orient="horizontal", size=13).encode(
+        x=x, x2=alt.datum(0), y=y, color=alt.Color("colour:N", scale=None)
+    )
+    # A tick beside each bar and no line through all of them, which would cross the names.
+    zero = base.mark_tick(orient="vertical", color=INK, size=19, thickness=1.5).encode(
+        x=alt.datum(0), y=y
+    )
+    label = base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
+        x=alt.value(0), y=y, text="name:N"
+    )
+    inner = width - 24
+    return _finish(alt.layer(bars, zero, label).properties(width=inner, height=height))
+
+
 def _rows(height: int) -> Any:
     """A vertical axis in pixels from the top, for rows of a known height."""
     scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
@@ -454,8 +554,9 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     """When schemes are built and open.
 
     Args:
-        rows: columns name, detail, spend_from, opens (academic years as int), colour; in the
-            order in which they are drawn.
+        rows: columns name, detail, spend_from, opens (academic years as int), colour, and the
+            milestones consult_at, decide_at, notify_at, full_at (years since April; NaN: none); in
+            the order in which they are drawn.
         years: first financial year to last academic year.
         width: of the page in pixels.
     """
@@ -474,8 +575,8 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     letters = int((width - 20) / 6.1)
     frame["label"] = [t if len(t) <= letters else t[: letters - 1] + "…" for t in frame["label"]]
     frame["ink"] = frame["colour"].map(lambda c: ON_COLOUR.get(c, INK))
-    low, high = float(years[0]), end + 5 / 12
-    ticks = list(range(years[0], years[-1] + 2))
+    low, high = min(float(years[0]), float(frame["consult_at"].min()) - 0.05), end + 5 / 12
+    ticks = list(range(math.ceil(low), years[-1] + 2))
     every = 1 if width >= NARROW else 3
     y = _rows(height)
     axis = alt.Axis(
@@ -493,16 +594,35 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     opened = base.mark_bar(orient="horizontal", size=18).encode(
         x=alt.X("open_at:Q"), x2="end:Q", y=y, color=alt.Color("colour:N", scale=None)
     )
+    before_building = base.mark_rule(color=CHARCOAL, strokeWidth=4).encode(
+        x=alt.X("consult_at:Q"), x2="decide_at:Q", y=y
+    )
+    notified = base.mark_point(
+        shape="diamond", filled=True, size=55, color="#ffffff", stroke=INK, strokeWidth=1.6,
+        opacity=1,
+    ).encode(x=alt.X("notify_at:Q"), y=y)  # fmt: skip
+    filled = (
+        base.transform_filter(alt.datum.full_at < alt.datum.end)
+        .mark_rule(color="#ffffff", strokeWidth=3, strokeDash=[3, 2], yOffset=-9, y2Offset=9)
+        .encode(x=alt.X("full_at:Q"), y=y, y2="row:Q")
+    )
     inner = width - 24
     per_year = inner / (high - low)
-    inside = alt.datum.end - alt.datum.open_at > 66 / per_year
+    # The words stand clear of the mark at which all places are on offer.
+    letters_wide = 66 / per_year
+    hidden = (frame["full_at"] - frame["open_at"] < letters_wide) & (
+        frame["full_at"] < frame["end"]
+    )
+    frame["word_at"] = frame["full_at"].where(hidden, frame["open_at"])
+    base = alt.Chart(frame)
+    inside = alt.datum.end - alt.datum.word_at > letters_wide
     text = (
         base.transform_filter(inside)
         .mark_text(align="left", dx=5, fontSize=12)
-        .encode(x="open_at:Q", y=y, text="when:N", color=alt.Color("ink:N", scale=None))
+        .encode(x="word_at:Q", y=y, text="when:N", color=alt.Color("ink:N", scale=None))
     )
     before = (
-        base.transform_filter(alt.datum.end - alt.datum.open_at <= 66 / per_year)
+        base.transform_filter(alt.datum.end - alt.datum.word_at <= letters_wide)
         .mark_text(align="right", dx=-5, fontSize=12, color=INK)
         .encode(x="open_at:Q", y=y, text="when:N")
     )
@@ -510,5 +630,447 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         x=alt.value(0), y=y, text="label:N"
     )
     return _finish(
-        alt.layer(building, opened, text, before, name).properties(width=inner, height=height)
+        alt.layer(
+            building, opened, before_building, notified, filled, text, before, name
+        ).properties(width=inner, height=height)
     )
+
+
+# ------------------------------------------------------------------ shares of a whole
+
+
+def shares(
+    rows: Sequence[tuple[str, Sequence[tuple[str, Mapping[str, float]]]]], width: int
+) -> Any:
+    """Bars that add up to the whole of a category, one for each of a few years.
+
+    Args:
+        rows: (category, [(year, group to children)]).
+        width: of the page in pixels.
+    """
+    narrow = width < NARROW
+    left, right = (52, 42) if narrow else (232, 48)
+    head = 19 if narrow else 0
+    parts: list[dict[str, Any]] = []
+    words: list[dict[str, Any]] = []
+    y = 0.0
+    for name, bars in rows:
+        if narrow:
+            words.append({"row": y + 9, "text": name, "x": -left, "bold": True})
+        else:
+            middle = y + (len(bars) * 17 - 3) / 2
+            words.append({"row": middle, "text": _wrap(name, 26), "x": -left, "bold": True})
+        y += head
+        for year, values in bars:
+            whole = sum(values.values())
+            words.append({"row": y + 7, "text": year, "x": -52, "bold": False})
+            at = 0.0
+            for group, colour in COLOURS.items():
+                share = values.get(group, 0.0) / whole if whole > 0 else 0.0
+                if share <= 0:
+                    continue
+                parts.append({
+                    "row": y + 7, "low": at, "high": at + share, "middle": at + share / 2,
+                    "colour": colour, "ink": ON_COLOUR.get(colour, INK),
+                    "text": f"{share:.0%}" if share >= (0.13 if narrow else 0.055) else "",
+                })  # fmt: skip
+                at += share
+            words.append({"row": y + 7, "text": f"{whole:,.0f}", "x": None, "bold": False})
+            y += 17
+        y += 10
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    rows_axis = _rows(round(y))
+    base = alt.Chart(pd.DataFrame(parts))
+    inner = width - left - right
+    bars_layer = base.mark_bar(orient="horizontal", size=14, stroke="#ffffff").encode(
+        x=alt.X("low:Q", scale=scale, axis=None), x2="high:Q", y=rows_axis,
+        color=alt.Color("colour:N", scale=None),
+    )  # fmt: skip
+    said = alt.Chart(pd.DataFrame([p for p in parts if p["text"]]))
+    text = said.mark_text(fontSize=11, baseline="middle").encode(
+        x=alt.X("middle:Q"), y=rows_axis, text="text:N", color=alt.Color("ink:N", scale=None)
+    )
+    layers = [bars_layer, text]
+    for bold in (True, False):
+        frame = pd.DataFrame([w for w in words if w["bold"] == bold and w["x"] is not None])
+        layers += _words_at(frame, rows_axis, "bold" if bold else "normal")
+    ends = pd.DataFrame([w for w in words if w["x"] is None])
+    layers.append(
+        alt.Chart(ends)
+        .mark_text(align="left", baseline="middle", fontSize=11.5, color=INK, dx=5)
+        .encode(x=alt.value(inner), y=rows_axis, text="text:N")
+    )
+    return _finish(alt.layer(*layers).properties(width=inner, height=round(y)))
+
+
+def _words_at(frame: pd.DataFrame, rows_axis: Any, weight: str) -> list[Any]:
+    """Words whose place is given in pixels from the left edge of the plot (``x``, below zero)."""
+    layers = []
+    for at, part in frame.groupby("x"):
+        layers.append(
+            alt.Chart(part)
+            .mark_text(
+                align="left", baseline="middle", fontSize=12 if weight == "bold" else 11.5,
+                fontWeight="bold" if weight == "bold" else "normal", color=INK, lineBreak="\n",
+                lineHeight=13,
+            )
+            .encode(x=alt.value(float(str(at))), y=rows_axis, text="text:N")
+        )  # fmt: skip
+    return layers
+
+
+# ------------------------------------------------------------------ flows
+
+STAYS, JOINS = "#b1b4b6", "#6f777b"
+"""Colour of children who stay in their kind of provision, and of those whose plan is new."""
+
+
+def flows(table: pd.DataFrame, width: int) -> Any:
+    """Children from kind to kind: left where they were, right where they go.
+
+    Args:
+        table: columns came, goes (groups; came may be "New plan"), children, all above zero.
+        width: of the page in pixels.
+    """
+    narrow = width < NARROW
+    room = 104 if narrow else 215
+    height = 300.0
+    order = ["New plan", *COLOURS]
+    whole = float(table["children"].sum())
+    gap = 12.0
+    sides: dict[str, dict[str, tuple[float, float]]] = {}
+    most = max(table["came"].nunique(), table["goes"].nunique())
+    per_child = (height - gap * (most - 1)) / whole
+    labels: list[dict[str, Any]] = []
+    nodes: list[dict[str, Any]] = []
+    for side, column, x in (("left", "came", 0.0), ("right", "goes", 1.0)):
+        totals = table.groupby(column)["children"].sum()
+        names = [n for n in order if n in totals.index]
+        used = float(totals.sum()) * per_child + gap * (len(names) - 1)
+        at = (height - used) / 2
+        sides[side] = {}
+        for name in names:
+            tall = float(totals[name]) * per_child
+            sides[side][name] = (at, tall)
+            nodes.append({"x": x, "row": at, "row2": at + max(tall, 1.0),
+                          "colour": JOINS if name == "New plan" else COLOURS[name]})  # fmt: skip
+            at += tall + gap
+        middles = [sides[side][n][0] + sides[side][n][1] / 2 for n in names]
+        placed = spread(middles, 42 if narrow else 17)
+        for name, pixel in zip(names, placed, strict=True):
+            count = f"{totals[name]:,.0f}" if totals[name] >= 9.95 else f"{totals[name]:,.1f}"
+            text = _wrap(f"{name} {count}", 15) if narrow else f"{name}  {count}"
+            labels.append({"x": x, "row": pixel, "text": text})
+    taken = {side: {n: y for n, (y, _) in found.items()} for side, found in sides.items()}
+    steps = [i / 24 for i in range(25)]
+    ribbons: list[dict[str, Any]] = []
+    rank = {n: i for i, n in enumerate(order)}
+    listed = table.assign(a=table["came"].map(rank), b=table["goes"].map(rank))
+    for came, goes, children in zip(
+        *(listed.sort_values(["a", "b"])[c] for c in ("came", "goes", "children")), strict=True
+    ):
+        thick = float(children) * per_child
+        start, end = taken["left"][came], taken["right"][goes]
+        taken["left"][came] += thick
+        taken["right"][goes] += thick
+        colour = JOINS if came == "New plan" else STAYS if came == goes else COLOURS[came]
+        for x in steps:
+            # Flat at both ends, so that a ribbon leaves and meets its node at a right angle.
+            bend = x * x * (3 - 2 * x)
+            top = start + (end - start) * bend
+            ribbons.append({"x": x, "row": top, "row2": top + max(thick, 0.6),
+                            "flow": f"{came}>{goes}", "colour": colour})  # fmt: skip
+    low = min(0.0, *(float(e["row"]) for e in labels))
+    high = max(height, *(float(e["row"]) for e in labels))
+    scale = alt.Scale(domain=[low, high], reverse=True, nice=False)
+    y = alt.Y("row:Q", axis=None, scale=scale)
+    x_axis = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
+    moving = pd.DataFrame(ribbons)
+    layers: list[Any] = []
+    for quiet in (True, False):
+        part = moving[moving["colour"].isin((STAYS, JOINS)) == quiet]
+        if part.empty:
+            continue
+        layers.append(
+            alt.Chart(part)
+            .mark_area(opacity=0.55 if quiet else 0.85, line=False)
+            .encode(x=x_axis, y=y, y2="row2:Q", detail="flow:N",
+                    color=alt.Color("colour:N", scale=None))
+        )  # fmt: skip
+    ends = pd.DataFrame(nodes)
+    words = pd.DataFrame(labels)
+    sides_of: tuple[tuple[float, Literal["left", "right"], int], ...] = (
+        (0.0, "right", -1), (1.0, "left", 1),
+    )  # fmt: skip
+    for x, align, shift in sides_of:
+        layers.append(
+            alt.Chart(ends[ends["x"] == x])
+            .mark_bar(size=9, xOffset=5 * shift, orient="vertical")
+            .encode(x=x_axis, y=y, y2="row2:Q", color=alt.Color("colour:N", scale=None))
+        )
+        layers.append(
+            alt.Chart(words[words["x"] == x])
+            .mark_text(align=align, baseline="middle", dx=13 * shift, fontSize=12, color=INK,
+                       lineBreak="\n", lineHeight=13)
+            .encode(x=x_axis, y=y, text="text:N")
+        )  # fmt: skip
+    return _finish(
+        alt.layer(*layers).properties(width=width - 2 * room - 4, height=round(high - low))
+    )
+
+
+# ------------------------------------------------------------------ heat map
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """A row of a heat map: its label and a value for each column; None where nothing is counted.
+
+    A row without values is the heading of the rows below it.
+    """
+
+    label: str
+    values: Sequence[float | None] = ()
+
+
+def heat_grid(
+    grids: Sequence[tuple[str, Sequence[HeatRow]]],
+    columns: Sequence[str],
+    width: int,
+    largest: float,
+) -> Any:
+    """Cells shaded by how many children they hold, with the number in each that can hold it.
+
+    Args:
+        grids: (title, rows), side by side on a page and one below the other on a telephone; all
+            have the same rows.
+        columns: labels of the columns, such as years.
+        width: of the page in pixels.
+        largest: the value that is darkest; the same for all charts that are read together.
+    """
+    narrow = width < NARROW
+    left = 88 if narrow else 150
+    inner = width - left - 8 if narrow else (width - left - 20 * (len(grids) - 1)) // len(grids)
+    step = inner / len(columns)
+    high = 15
+    drawn = []
+    for i, (title, rows) in enumerate(grids):
+        cells: list[dict[str, Any]] = []
+        words: list[dict[str, Any]] = []
+        y = 0
+        for row in rows:
+            heading = not row.values
+            y += 6 if heading and y else 0
+            letters = 15 if narrow else 24
+            label = row.label if heading or len(row.label) <= letters else (
+                row.label[: letters - 1] + "…")  # fmt: skip
+            if narrow or i == 0 or heading:
+                first = narrow or i == 0
+                words.append({"row": y + 8, "text": label, "bold": heading,
+                              "x": -float(left) if first else 0.0})  # fmt: skip
+            for at, value in enumerate(row.values):
+                level = heat_level(value, largest)
+                text = "\N{EN DASH}" if value is None else "" if value < 0.5 else f"{value:,.0f}"
+                cells.append({
+                    "row": y, "row2": y + high, "middle": y + 8, "x": at, "x2": at + 1,
+                    "centre": at + 0.5, "colour": HEAT[level], "ink": HEAT_INK[level],
+                    "text": text if len(text) * 6.2 <= step + 1 else "",
+                })  # fmt: skip
+            y += high + 1
+        height = max(y, high)
+        frame = pd.DataFrame(cells)
+        scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
+        across = alt.Scale(domain=[0, len(columns)], nice=False)
+        rows_axis = alt.Y("row:Q", axis=None, scale=scale)
+        every = max(1, math.ceil(50 / step))
+        ticks = [at + 0.5 for at in range(0, len(columns), every)]
+        axis = alt.Axis(
+            title=None, orient="top", values=ticks, grid=False, ticks=False, domain=False,
+            labelExpr=json.dumps(list(columns)) + "[floor(datum.value)]", labelOverlap=False,
+            labelFlush=False,
+        )  # fmt: skip
+        base = alt.Chart(frame)
+        layers = [
+            base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
+                x=alt.X("x:Q", scale=across, axis=axis), x2="x2:Q", y=rows_axis, y2="row2:Q",
+                color=alt.Color("colour:N", scale=None),
+            ),
+            alt.Chart(frame[frame["text"] != ""])
+            .mark_text(fontSize=10.8, baseline="middle")
+            .encode(
+                x=alt.X("centre:Q", scale=across, axis=axis),
+                y=alt.Y("middle:Q", axis=None, scale=scale), text="text:N",
+                color=alt.Color("ink:N", scale=None),
+            ),
+        ]  # fmt: skip
+        for bold in (True, False):
+            some = [w for w in words if w["bold"] == bold]
+            if some:
+                weight = "bold" if bold else "normal"
+                layers += _words_at(pd.DataFrame(some), rows_axis, weight)
+        drawn.append(
+            alt.layer(*layers).properties(
+                width=inner, height=height,
+                title=alt.TitleParams(title, anchor="start", fontSize=13, fontWeight="bold",
+                                      color=INK, offset=6),
+            )
+        )  # fmt: skip
+    return _finish(alt.concat(*drawn, columns=1 if narrow else len(grids)))
+
+
+HEAT: Final = ("#f3f2f1", *SHADES)
+HEAT_INK: Final = (INK, INK, "#ffffff", "#ffffff")
+
+
+def heat_level(value: float | None, largest: float) -> int:
+    """Shade of a cell: 0 for less than half a child, then three equal steps up to the largest."""
+    if value is None or value < 0.5 or largest <= 0:
+        return 0
+    return min(3, math.ceil(value / largest * 3))
+
+
+# ------------------------------------------------------------------ steps and ranges
+
+
+def waterfall(steps: Sequence[tuple[str, float, float, str, str]], width: int) -> Any:
+    """Bars from one total to another, each beginning where the one before ended.
+
+    Args:
+        steps: (name, start, end, colour, words) from top to bottom; totals start at zero.
+        width: of the page in pixels.
+    """
+    row_height = 40
+    frame = pd.DataFrame(
+        [
+            {"row": row_height * i + 27, "name": name, "low": min(a, b), "high": max(a, b),
+             "end": b, "words": words, "colour": colour}
+            for i, (name, a, b, colour, words) in enumerate(steps)
+        ]
+    )  # fmt: skip
+    height = row_height * len(frame) + 2
+    low, high = min(float(frame["low"].min()), 0.0), float(frame["high"].max())
+    y = _rows(height)
+    x = alt.X("low:Q", axis=None, scale=alt.Scale(domain=[low, high or 1.0], nice=False))
+    base = alt.Chart(frame)
+    joins = frame.iloc[:-1].assign(row2=frame["row"].iloc[1:].to_numpy())
+    inner = width - 104
+    return _finish(
+        alt.layer(
+            base.mark_bar(orient="horizontal", size=15).encode(
+                x=x, x2="high:Q", y=y, color=alt.Color("colour:N", scale=None)
+            ),
+            alt.Chart(joins).mark_rule(color=INK, strokeDash=[2, 2]).encode(
+                x=alt.X("end:Q"), y=y, y2="row2:Q"
+            ),
+            base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
+                x=alt.value(0), y=y, text="name:N"
+            ),
+            base.mark_text(align="left", dx=6, fontSize=12.5, color=INK).encode(
+                x=alt.X("high:Q"), y=y, text="words:N"
+            ),
+        ).properties(width=inner, height=height)
+    )  # fmt: skip
+
+
+def ranges(
+    rows: Sequence[tuple[str, float, float, float, str]], width: int, unit: str, number_format: str
+) -> Any:
+    """A bar from the least to the greatest value, with a mark for the plan as it is.
+
+    Args:
+        rows: (name, low, middle, high, words).
+        width: of the page in pixels.
+        unit: of the axis.
+        number_format: d3 format of the axis.
+    """
+    row_height = 42
+    frame = pd.DataFrame(
+        [
+            {"row": row_height * i + 28, "name": name, "low": low, "middle": middle, "high": high,
+             "words": words}
+            for i, (name, low, middle, high, words) in enumerate(rows)
+        ]
+    )  # fmt: skip
+    height = row_height * len(frame) + 4
+    least = min(float(frame["low"].min()), 0.0)
+    most = max(float(frame["high"].max()), 0.0)
+    room = (most - least or 1.0) * 0.02
+    y = _rows(height)
+    x = alt.X(
+        "low:Q",
+        scale=alt.Scale(domain=[least - room, most + room], nice=False),
+        axis=alt.Axis(
+            title=unit, tickCount=4 if width < NARROW else 8,
+            labelExpr=f"datum.value == 0 ? '0' : format(datum.value, '{number_format}')",
+        ),
+    )  # fmt: skip
+    base = alt.Chart(frame)
+    inner = width - 24
+    zero = pd.DataFrame({"low": [0.0]})
+    return _finish(
+        alt.layer(
+            alt.Chart(zero).mark_rule(color=INK).encode(x=x),
+            base.mark_bar(orient="horizontal", size=13, color=SHADES[0]).encode(
+                x=x, x2="high:Q", y=y
+            ),
+            base.mark_tick(orient="vertical", size=20, thickness=3, color=NAVY).encode(
+                x=alt.X("middle:Q"), y=y
+            ),
+            base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
+                x=alt.value(0), y=y, text="name:N"
+            ),
+        ).properties(width=inner, height=height)
+    )  # fmt: skip
+
+
+def bands(
+    names: Sequence[str],
+    series: Sequence[tuple[str, Sequence[float], str]],
+    guides: Sequence[tuple[int, str]],
+    width: int,
+    axis_title: str,
+) -> Any:
+    """Columns side by side in bands of an axis, with guides between bands.
+
+    Args:
+        names: of the bands.
+        series: (label, value of each band, colour); the last one carries its numbers.
+        guides: (band at whose right edge the guide stands, words).
+        width: of the page in pixels.
+        axis_title: of the vertical axis.
+    """
+    narrow = width < NARROW
+    each = 0.8 / len(series)
+    rows = [
+        {"x": i + 0.1 + k * each, "x2": i + 0.1 + (k + 1) * each, "middle": i + 0.1 + (k + 0.5)
+         * each, "value": float(v), "colour": colour, "last": k == len(series) - 1,
+         "text": f"{v:,.0f}"}
+        for k, (_, values, colour) in enumerate(series)
+        for i, v in enumerate(values)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    top = max(float(frame["value"].max()), 1.0) * 1.22
+    across = alt.Scale(domain=[0, len(names)], nice=False)
+    shown = [n.replace("up to ", "0\N{EN DASH}").replace(" to ", "\N{EN DASH}") for n in names]
+    axis = alt.Axis(
+        title="Minutes one way", values=[i + 0.5 for i in range(len(names))], ticks=False,
+        grid=False, labelExpr=json.dumps(shown) + "[floor(datum.value)]", labelOverlap=False,
+        labelFontSize=10.5 if narrow else 12,
+    )  # fmt: skip
+    x = alt.X("x:Q", scale=across, axis=axis)
+    y = alt.Y("value:Q", scale=alt.Scale(domain=[0, top], nice=False),
+              axis=alt.Axis(title=axis_title, tickCount=4, format=",.0f"))  # fmt: skip
+    base = alt.Chart(frame)
+    marks = pd.DataFrame([{"x": at + 1.0, "text": words} for at, words in guides])
+    layers = [
+        base.mark_rect().encode(x=x, x2="x2:Q", y=y, y2=alt.datum(0),
+                                color=alt.Color("colour:N", scale=None)),
+        alt.Chart(marks).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=x),
+        alt.Chart(marks).mark_text(align="left", baseline="top", dx=4, fontSize=11, color=INK,
+                                   lineBreak="\n").encode(
+            x=x, y=alt.value(0), text="text:N"),
+        alt.Chart(frame if not narrow else frame[frame["last"]])
+        .mark_text(baseline="bottom", dy=-2, fontSize=10.5, color=INK)
+        .encode(x=alt.X("middle:Q"), y=y, text="text:N"),
+    ]  # fmt: skip
+    return _finish(alt.layer(*layers).properties(width=width - 70, height=210))

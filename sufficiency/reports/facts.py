@@ -15,6 +15,7 @@ import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
 from sufficiency.plan import Plan, read_run
+from sufficiency.plan.business_case import BusinessCase, read_business_case
 from sufficiency.vocabulary import (
     LEDGERS,
     academic_year_label,
@@ -89,6 +90,9 @@ LEDGER_OF_LINE: Final[dict[str, str]] = {
     "transport": "general_fund",
     "capital": "capital",
     "residual_value": "capital",
+    "optimism_bias": "capital",
+    "lifecycle": "capital",
+    "unmet_cover": "dsg",
 }
 
 LINES: Final[dict[str, str]] = {
@@ -101,6 +105,9 @@ LINES: Final[dict[str, str]] = {
     "transport": "Transport",
     "capital": "Capital spending",
     "residual_value": "Value left in buildings at the end",
+    "optimism_bias": "Optimism bias on capital",
+    "lifecycle": "Replacing parts of buildings (lifecycle)",
+    "unmet_cover": "Placing unmet children after all, at the highest fee",
     "price_unmet": "Children without a suitable place",
     "price_over_capacity": "Children above commissioned places",
     "price_beyond_limit": "Children beyond the over-capacity limit",
@@ -127,6 +134,12 @@ def as_int(value: Any) -> int:
 def records(frame: pd.DataFrame) -> Iterator[Any]:
     """Rows of a table with their columns as attributes."""
     yield from frame.itertuples(index=False)
+
+
+def widest(table: pd.Series) -> tuple[str, str]:
+    """Locality and designation of the largest value of a series indexed by both."""
+    place, designation = table.index[int(table.to_numpy(float).argmax())]
+    return str(place), str(designation)
 
 
 def group_of(kind: str) -> str:
@@ -212,6 +225,12 @@ class Run:
     def without(self) -> Plan | None:
         """The same rules and children with no scheme but the committed ones."""
         return self.plan.without_schemes
+
+    @cached_property
+    def business_case(self) -> BusinessCase | None:
+        """The business case that was made of this very run, if there is one."""
+        found = read_business_case(self.folder) if self.folder else None
+        return found if found is not None and found.about(self.stamp) else None
 
     @property
     def base(self) -> int:

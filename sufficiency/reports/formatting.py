@@ -58,6 +58,12 @@ def children(number: float | None) -> str:
     return _things(number, "child", "children")
 
 
+def child_years(number: float | None) -> str:
+    """Children counted once for every year, in a sentence: ``12 child-years``, ``1 child-year``."""
+    text = count(number)
+    return f"{text} {'child-year' if text == '1' else 'child-years'}"
+
+
 def places(number: float | None) -> str:
     """Places in a sentence: ``40 places``."""
     return _things(number, "place", "places")

@@ -29,8 +29,6 @@ from sufficiency.reports.facts import GROUPS, UNMET, Run, as_float, as_int, grou
 from sufficiency.reports.suppression import THRESHOLD
 from sufficiency.vocabulary import (
     KINDS,
-    LOCAL_STATE_SPECIALIST,
-    LOCAL_SUITABLE_FROM_YEAR_12,
     academic_year_label,
 )
 
@@ -119,13 +117,6 @@ def area_points(run: Run) -> dict[str, Point]:
     }
 
 
-def in_local_place(people: pd.DataFrame) -> pd.Series:
-    """Whether children have a local specialist place, as the table of gaps counts it."""
-    return people["kind"].isin(LOCAL_STATE_SPECIALIST) | (
-        people["kind"].isin(LOCAL_SUITABLE_FROM_YEAR_12) & (people["year_group"] >= 12)
-    )
-
-
 def _by_year(
     people: pd.DataFrame, key: str, names: Sequence[str], run: Run, measure: str
 ) -> dict[str, list[float]]:
@@ -148,7 +139,9 @@ def _areas(run: Run, everyone: pd.DataFrame) -> Layer:
             "locality": [str(n) for n in table["locality"]] if len(table) else [],
             "median_minutes": [as_float(minutes.get(a, float("nan"))) for a in names],
             **_by_year(everyone, "area", names, run, "children"),
-            **_by_year(needing[~in_local_place(needing)], "area", names, run, "no_local_place"),
+            **_by_year(
+                needing[~layouts.in_local_place(needing)], "area", names, run, "no_local_place"
+            ),
             **_by_year(everyone[everyone["kind"] == UNMET], "area", names, run, "unmet"),
         },
         geometry=[polygons(shapes[a], centres[a]) for a in names],

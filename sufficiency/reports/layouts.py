@@ -24,6 +24,8 @@ from sufficiency.reports.facts import UNMET, Run, as_float, as_int
 from sufficiency.vocabulary import (
     HIGHEST_YEAR_GROUP,
     KINDS,
+    LOCAL_STATE_SPECIALIST,
+    LOCAL_SUITABLE_FROM_YEAR_12,
     LOWEST_YEAR_GROUP,
     NEEDS,
     year_group_name,
@@ -275,6 +277,13 @@ def everyone(plan: Plan) -> pd.DataFrame:
     """
     without = plan.unmet.assign(provision="", kind=UNMET)
     return pd.concat([plan.placements, without[plan.placements.columns]], ignore_index=True)
+
+
+def in_local_place(people: pd.DataFrame) -> pd.Series:
+    """Whether children have a local specialist place, as the table of gaps counts it."""
+    return people["kind"].isin(LOCAL_STATE_SPECIALIST) | (
+        people["kind"].isin(LOCAL_SUITABLE_FROM_YEAR_12) & (people["year_group"] >= 12)
+    )
 
 
 def _wide(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
-from sufficiency.reports.blocks import Figure
+from sufficiency.reports.blocks import Figure, Section
 from sufficiency.reports.charts import inline
 from sufficiency.reports.facts import Run, as_float
 from sufficiency.reports.sections import sections
@@ -44,7 +46,7 @@ class Banner:
     more: int = 0
 
 
-def write_report(run_folder: Path) -> Path:
+def write_report(run_folder: Path, run: Run | None = None) -> Path:
     """Write report.html into a run folder.
 
     The page is complete in itself: style and charts are inside it, it holds no script and asks the
@@ -53,6 +55,7 @@ def write_report(run_folder: Path) -> Path:
 
     Args:
         run_folder: a folder that :func:`sufficiency.pipeline.write_results` wrote, or is writing.
+        run: what it holds, where that was read already.
 
     Returns:
         The path of the page.
@@ -62,7 +65,7 @@ def write_report(run_folder: Path) -> Path:
             cannot be written.
     """
     folder = Path(run_folder)
-    page = render(Run.read(folder))
+    page = render(run or Run.read(folder))
     target = folder / REPORT
     aside = folder / f".{REPORT}.{os.getpid()}.unfinished"
     try:
@@ -83,20 +86,19 @@ def write_report(run_folder: Path) -> Path:
 
 def render(run: Run) -> str:
     """The page as text."""
-    shipped = resources.files("sufficiency.reports")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string((shipped / "page.html").read_text(encoding="utf-8"))
-    style = (shipped / "page.css").read_text(encoding="utf-8")
+    # Charts are checked against the schema in the tests; here that takes as long as drawing them.
+    with debug_mode(False):
+        return _filled(run)
+
+
+def _filled(run: Run) -> str:
     stamp = run.stamp
-    found = sections(run)
-    return template.render(
-        style=Markup(style),
+    return fill(
         title=str(stamp.get("title") or stamp.get("name") or "Plan"),
+        about="plan for specialist places",
+        where="the run folder",
         authority=run.authority,
         statement=str(stamp.get("statement") or STATEMENT),
-        internal=INTERNAL,
         banners=banners(run),
         facts=[
             ("Planned years", " to ".join(map(academic_year_label, (run.first, run.last)))),
@@ -105,8 +107,53 @@ def render(run: Run) -> str:
             ("Scenario", str(stamp.get("name") or "")),
             ("Made on", fmt.date(stamp.get("created"))),
         ],
-        sections=found,
+        sections=sections(run),
         tiles=tiles(run),
+    )
+
+
+def fill(
+    *,
+    title: str,
+    about: str,
+    where: str,
+    authority: str,
+    statement: str,
+    banners: Sequence[Banner],
+    facts: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+    tiles: Sequence[tuple[str, str]],
+) -> str:
+    """A page in the one design of all reports.
+
+    Args:
+        title: its heading.
+        about: what it is, for the title of the window.
+        where: the folder in which the files lie that tables name.
+        authority: whose plan it is.
+        statement: on parents' rights.
+        banners: warnings above everything else.
+        facts: (term, value) under the heading.
+        sections: questions and answers, in order.
+        tiles: (number, words) in the first section.
+    """
+    shipped = resources.files("sufficiency.reports")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((shipped / "page.html").read_text(encoding="utf-8"))
+    return template.render(
+        style=Markup((shipped / "page.css").read_text(encoding="utf-8")),
+        title=title,
+        about=about,
+        where=where,
+        authority=authority,
+        statement=statement,
+        internal=INTERNAL,
+        banners=banners,
+        facts=facts,
+        sections=sections,
+        tiles=tiles,
         picture=picture,
         drawing=drawing,
     )
@@ -182,7 +229,7 @@ def tiles(run: Run) -> list[tuple[str, str]]:
 def picture(figure: Figure) -> dict[str, Markup]:
     """A figure drawn for a wide page and for a telephone."""
     drawn = {"wide": figure.draw(WIDE), "narrow": figure.draw(NARROW)}
-    return {name: Markup(inline(svg, figure.alt)) for name, svg in drawn.items()}
+    return {name: Markup(inline(svg, figure.alt, figure.parts)) for name, svg in drawn.items()}
 
 
 def drawing(entry: str) -> Markup:

@@ -1,23 +1,36 @@
-"""The map: areas by journey time, provision by kind, schemes by number; drawn without tiles."""
+"""The map: areas by journey or by missing places, provision by kind and places, schemes by number.
+
+Drawn without tiles. Every mark says what it is when it is pointed at or reached by keyboard, by
+style alone: the page holds no script.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import MultiPoint, Point
 from shapely.geometry.base import BaseGeometry
 
+from sufficiency.reports import formatting as fmt
+from sufficiency.reports import layouts
 from sufficiency.reports.charts import COLOURS, FONT, INK, NARROW, SHADES
-from sufficiency.reports.facts import SPECIALIST, Run, as_float, group_of, records
+from sufficiency.reports.facts import SPECIALIST, UNMET, Run, as_float, group_of, records
+from sufficiency.vocabulary import KINDS, academic_year_label
+
+Floats = NDArray[np.float64]
 
 BREAKS = (15.0, 30.0, 45.0)
 """Minutes at which the shade of an area changes; the last is the guide for primary age."""
+MISSING_BREAKS = (0.5, 2.0, 5.0)
+"""Children without a local state place at which the shade of an area changes."""
 FILLS = ("#ffffff", *SHADES)
 NO_CHILDREN = "#d9d9d9"
 SHAPES = {
@@ -38,13 +51,17 @@ class MapData:
     Attributes:
         land: the authority: its boundary, or the hull of its areas and 2 km.
         guessed: whether the boundary was missing.
-        cells: geometry of each area's surroundings, minutes (median one-way minutes to specialist
-            provision in the last year, NaN where there is no such child), locality.
-        provisions: name, kind, group, easting, northing: those within the frame.
+        cells: geometry of each area's surroundings, name, minutes (median one-way minutes to
+            specialist provision in the last year, NaN where there is no such child), locality, and
+            of the last year children, needing (more than a mainstream class), missing (of these,
+            without a local state place), unmet.
+        provisions: name, kind, group, easting, northing, places (in the last year; children where
+            there is no limit), words: those within the frame.
         far: names of provision that lies outside the frame.
         sites: name, easting, northing of candidate sites that no open scheme uses.
         schemes: number, scheme, name, kind, group, opens, places, easting, northing (NaN where a
             scheme has no place on the map).
+        marks: what is drawn above the areas, by width, once it was drawn.
     """
 
     land: BaseGeometry
@@ -54,6 +71,7 @@ class MapData:
     far: list[str]
     sites: pd.DataFrame
     schemes: pd.DataFrame
+    marks: dict[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def frame(self) -> tuple[float, float, float, float]:
@@ -85,7 +103,7 @@ def collect(run: Run) -> MapData | None:
     return MapData(
         land=land,
         guessed=guessed,
-        cells=_cells(areas, land, median_minutes(run)),
+        cells=_cells(areas, land, median_minutes(run), area_counts(run)),
         provisions=provisions,
         far=far,
         sites=sites[~sites["site"].isin(used)].reset_index(drop=True),
@@ -106,7 +124,33 @@ def median_minutes(run: Run) -> pd.Series:
     return merged[running >= half - 1e-12].groupby("area")["minutes"].first()
 
 
-def _cells(areas: pd.DataFrame, land: BaseGeometry, minutes: pd.Series) -> pd.DataFrame:
+def area_counts(run: Run) -> pd.DataFrame:
+    """Expected children of the last year by area: children, needing, missing, unmet.
+
+    As in tables/gaps.csv: needing are those above tier 1, missing those of them who are not in a
+    local state place.
+    """
+    people = layouts.everyone(run.plan)
+    people = people[people["academic_year"] == run.last]
+    needing = people["tier"] >= 2
+    local = layouts.in_local_place(people)
+    by = people["area"].astype(str)
+    return pd.DataFrame(
+        {
+            name: people["children"].where(keep, 0.0).groupby(by).sum()
+            for name, keep in (
+                ("children", needing | True),
+                ("needing", needing),
+                ("missing", needing & ~local),
+                ("unmet", people["kind"] == UNMET),
+            )
+        }
+    )
+
+
+def _cells(
+    areas: pd.DataFrame, land: BaseGeometry, minutes: pd.Series, counts: pd.DataFrame
+) -> pd.DataFrame:
     where = areas[["easting", "northing"]].drop_duplicates()
     points = [Point(x, y) for x, y in where.to_numpy(float)]
     if len(points) > 1:
@@ -121,23 +165,45 @@ def _cells(areas: pd.DataFrame, land: BaseGeometry, minutes: pd.Series) -> pd.Da
         shapes = [land]
     by_point = dict(zip(where.itertuples(index=False, name=None), shapes, strict=True))
     rows = areas.assign(minutes=areas["area"].map(minutes))
+    if "name" not in rows:
+        rows["name"] = rows["area"]
+    rows["name"] = rows["name"].fillna(rows["area"])
+    for column in COUNTS:
+        rows[column] = rows["area"].astype(str).map(counts[column]).fillna(0.0)
     grouped = rows.groupby(["easting", "northing"], sort=True)
     return pd.DataFrame(
         [
-            (by_point[key], as_float(part["minutes"].median()), str(part["locality"].iloc[0]), key)
+            (by_point[key], as_float(part["minutes"].median()), str(part["locality"].iloc[0]), key,
+             " and ".join(part["name"].astype(str)), *(as_float(part[c].sum()) for c in COUNTS))
             for key, part in grouped
         ],
-        columns=["geometry", "minutes", "locality", "point"],
-    )
+        columns=["geometry", "minutes", "locality", "point", "name", *COUNTS],
+    )  # fmt: skip
+
+
+COUNTS = ("children", "needing", "missing", "unmet")
 
 
 def _provisions(run: Run, land: BaseGeometry) -> tuple[pd.DataFrame, list[str]]:
     table = run.table("provisions")
-    columns = ["name", "kind", "group", "easting", "northing"]
+    columns = ["name", "kind", "group", "easting", "northing", "places", "words"]
     if table.empty:
         return pd.DataFrame(columns=columns), []
     known = table.dropna(subset=["easting", "northing"])
-    known = known.assign(group=known["kind"].map(group_of))
+    used = run.plan.occupancy[run.plan.occupancy["academic_year"] == run.last]
+    used = used.set_index("provision")
+    given = (used["commissioned_places"] + used["scheme_places"]).to_dict()
+    roll = (used["children"] + used["other_authority_children"]).to_dict()
+    words, places = [], []
+    for name, kind in zip(known["provision"], known["kind"], strict=True):
+        limit, children = given.get(name, math.nan), as_float(roll.get(name, 0.0))
+        there = limit if limit == limit else children
+        places.append(as_float(there))
+        words.append(
+            f"{KINDS.get(str(kind), str(kind))}: {fmt.count(children)} children"
+            + (f" / {fmt.count(limit)} places" if limit == limit else ", no number of places")
+        )
+    known = known.assign(group=known["kind"].map(group_of), places=places, words=words)
     west, south, east, north = _around(land, MARGIN * 0.6)
     near = known["easting"].between(west, east) & known["northing"].between(south, north)
     return known.loc[near, columns].reset_index(drop=True), sorted(known.loc[~near, "name"])
@@ -169,13 +235,18 @@ def _schemes(run: Run) -> pd.DataFrame:
 # ------------------------------------------------------------------ drawing
 
 
-def draw(data: MapData, width: int) -> str:
-    """Draw the map as SVG, ``width`` pixels wide, north at the top."""
+def draw(data: MapData, width: int, shaded: str = "minutes") -> str:
+    """Draw the map as SVG, ``width`` pixels wide, north at the top.
+
+    Args:
+        data: what to draw.
+        width: in pixels.
+        shaded: what shades the areas: "minutes" or "missing".
+    """
     narrow = width < NARROW
     west, south, east, north = data.frame
     scale = min(width / (east - west), 900 / (north - south))
     wide, high = (east - west) * scale, (north - south) * scale
-    size = 5.0 if narrow else 6.5
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (x - west) * scale, (north - y) * scale
@@ -195,14 +266,34 @@ def draw(data: MapData, width: int) -> str:
         f'<svg viewBox="0 0 {wide:.0f} {high + 44:.0f}" font-family="{FONT}" '
         f'font-size="{11 if narrow else 12.5}" fill="{INK}">'
     ]
+    out.append('<g fill-rule="evenodd" stroke="#b1b4b6" stroke-width="0.6">')
     for cell in records(data.cells):
-        fill = NO_CHILDREN if math.isnan(cell.minutes) else FILLS[shade(cell.minutes)]
-        out.append(
-            f'<path d="{outline(cell.geometry)}" fill="{fill}" fill-rule="evenodd" '
-            'stroke="#b1b4b6" stroke-width="0.6"/>'
-        )
+        if shaded == "missing":
+            fill = NO_CHILDREN if cell.needing < 1e-9 else FILLS[shade(cell.missing, shaded)]
+        else:
+            fill = NO_CHILDREN if math.isnan(cell.minutes) else FILLS[shade(cell.minutes)]
+        # A telephone has no pointer that could rest on an area.
+        words = "" if narrow else f"<title>{escape(area_words(cell))}</title>"
+        out.append(f'<path d="{outline(cell.geometry)}" fill="{fill}">{words}</path>')
+    out.append("</g>")
     out.append(f'<path d="{outline(data.land)}" fill="none" stroke="#3D3D3D" stroke-width="1.5"/>')
-    taken: list[tuple[float, float, float, float]] = []
+    if width not in data.marks:
+        data.marks[width] = _marks(data, at, wide, high, scale, narrow)
+    return "".join([*out, data.marks[width], "</svg>"])
+
+
+def _marks(
+    data: MapData,
+    at: Callable[[float, float], tuple[float, float]],
+    wide: float,
+    high: float,
+    scale: float,
+    narrow: bool,
+) -> str:
+    """Sites, provisions, schemes, their numbers, names of localities: the same on every map."""
+    out: list[str] = []
+    to_reach: list[str] = []
+    taken = _Taken(wide, high)
     for site in records(data.sites):
         x, y = at(site.easting, site.northing)
         out.append(
@@ -210,32 +301,84 @@ def draw(data: MapData, width: int) -> str:
             f'stroke-width="4.5"/><path d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8" '
             f'stroke="#3D3D3D" stroke-width="1.8"><title>{escape(str(site.name))}</title></path>'
         )
-        taken.append((x - 5, y - 5, x + 5, y + 5))
+        taken.add((x - 5, y - 5, x + 5, y + 5))
     for provision in records(data.provisions):
         x, y = at(provision.easting, provision.northing)
-        small = 2.6 if provision.group == "Mainstream class" else size
-        out.append(symbol(provision.group, x, y, small, title=str(provision.name)))
-        if provision.group != "Mainstream class":
-            taken.append((x - size, y - size, x + size, y + size))
+        small = radius(provision.places, narrow)
+        out.append(symbol(provision.group, x, y, small))
+        taken.add((x - small, y - small, x + small, y + small))
+        to_reach.append(
+            _spot(x, y, small, [str(provision.name), str(provision.words)], wide, high, narrow)
+        )
     shown = data.schemes.dropna(subset=["easting", "northing"])
     spots: dict[tuple[float, float], list[int]] = {}
     for scheme in records(shown):
         x, y = at(scheme.easting, scheme.northing)
         spots.setdefault((round(x, 1), round(y, 1)), []).append(int(scheme.number))
-        out.append(symbol(scheme.group, x, y, size * 1.35, stroke=INK, title=str(scheme.name)))
-        taken.append((x - size - 3, y - size - 3, x + size + 3, y + size + 3))
+        large = radius(scheme.places, narrow) + 1.5
+        out.append(symbol(scheme.group, x, y, large, stroke=INK))
+        taken.add((x - large - 2, y - large - 2, x + large + 2, y + large + 2))
+        kind = KINDS.get(str(scheme.kind), str(scheme.kind))
+        lines = [f"{scheme.number}. {scheme.name}",
+                 f"{kind}: {fmt.places(as_float(scheme.places))} from "
+                 f"{academic_year_label(int(scheme.opens))}"]  # fmt: skip
+        to_reach.append(_spot(x, y, large, lines, wide, high, narrow))
     for (x, y), numbers in sorted(spots.items()):
         for number in numbers:
-            out.append(_badge(number, x, y, 8.5 if narrow else 10, taken, wide, high))
-    out += _locality_names(data, at, taken, wide, high, 11 if narrow else 13)
+            out.append(_badge(number, x, y, 8.5 if narrow else 10, taken))
+    out += _locality_names(data, at, taken, 11 if narrow else 13)
     out += _scale_bar(scale, wide, high)
-    out.append("</svg>")
-    return "".join(out)
+    return "".join([*out, *to_reach])
 
 
-def shade(minutes: float) -> int:
-    """Position of the shade for a journey of so many minutes."""
-    return sum(minutes > b for b in BREAKS)
+def shade(value: float, shaded: str = "minutes") -> int:
+    """Position of the shade for so many minutes, or for so many children without a local place."""
+    if shaded == "missing":
+        return sum(value >= b for b in MISSING_BREAKS)
+    return sum(value > b for b in BREAKS)
+
+
+def area_words(cell: Any) -> str:
+    """What an area says when it is pointed at."""
+    minutes = "not applicable" if math.isnan(cell.minutes) else f"{cell.minutes:.0f} minutes"
+    return (
+        f"{cell.name}, {cell.locality}: {fmt.count(cell.children)} children with a plan; "
+        f"no local state place: {fmt.count(cell.missing)} of {fmt.count(cell.needing)}; "
+        f"no suitable place: {fmt.count(cell.unmet)}; median journey: {minutes}"
+    )
+
+
+def radius(places: float, narrow: bool) -> float:
+    """Half the width of a mark whose surface stands for so many places."""
+    if not places > 0:
+        return 2.2 if narrow else 2.6
+    return max(3.2, min(math.sqrt(places) * (0.62 if narrow else 0.9), 9.0 if narrow else 14.0))
+
+
+def _spot(
+    x: float, y: float, size: float, lines: Sequence[str], wide: float, high: float, narrow: bool
+) -> str:
+    """An invisible mark that shows its words when it is pointed at, tapped or reached by Tab."""
+    font = 10.5 if narrow else 12.5
+    most = int((wide - 22) / (font * 0.56))
+    lines = [t if len(t) <= most else t[: most - 1] + "…" for t in lines]
+    across = min(max(len(t) for t in lines) * font * 0.56 + 14, wide - 4)
+    tall = len(lines) * (font + 4) + 8
+    left = min(max(x - across / 2, 2.0), wide - across - 2)
+    top = y - size - tall - 6 if y - size - tall - 6 > 0 else y + size + 6
+    words = "".join(
+        f'<text x="{left + 7:.0f}" y="{top + (i + 1) * (font + 4) - 1:.0f}" '
+        f'font-weight="{"normal" if i else "bold"}">{escape(t)}</text>'
+        for i, t in enumerate(lines)
+    )
+    hit = max(size, 6.0)
+    spoken = escape("; ".join(lines))
+    return (
+        f'<g class="spot" tabindex="0" role="img" aria-label="{spoken}">'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{hit + 3:.1f}" class="ring"/>'
+        f'<g class="tip" font-size="{font}"><rect x="{left:.0f}" y="{top:.0f}" '
+        f'width="{across:.0f}" height="{tall:.0f}"/>{words}</g></g>'
+    )
 
 
 def symbol(
@@ -262,20 +405,25 @@ def symbol(
     return f'<path d="M{path}Z" {style}>{words}</path>'
 
 
-def _free(
-    box_: tuple[float, float, float, float],
-    taken: Sequence[tuple[float, float, float, float]],
-    wide: float,
-    high: float,
-) -> float:
-    """How much of a box is covered by others or lies outside: 0 is free."""
-    a, b, c, d = box_
-    covered = 0.0
-    if a < 0 or b < 0 or c > wide or d > high:
-        covered += 1e4
-    for e, f, g, h in taken:
-        covered += max(0.0, min(c, g) - max(a, e)) * max(0.0, min(d, h) - max(b, f))
-    return covered
+class _Taken:
+    """Boxes that are drawn already, in pixels: left, top, right, bottom."""
+
+    def __init__(self, wide: float, high: float) -> None:
+        self.wide, self.high = wide, high
+        self.boxes = np.zeros((0, 4))
+
+    def add(self, *boxes: tuple[float, float, float, float]) -> None:
+        """Mark boxes as drawn on."""
+        self.boxes = np.vstack([self.boxes, np.array(boxes, dtype=float)])
+
+    def covered(self, asked: Floats) -> Floats:
+        """How much of each box (rows) is covered by others or lies outside: 0 is free."""
+        a, b, c, d = (asked[:, i, None] for i in range(4))
+        e, f, g, h = (self.boxes[None, :, i] for i in range(4))
+        across = np.clip(np.minimum(c, g) - np.maximum(a, e), 0.0, None)
+        down = np.clip(np.minimum(d, h) - np.maximum(b, f), 0.0, None)
+        outside = ((a < 0) | (b < 0) | (c > self.wide) | (d > self.high)).ravel()
+        return np.asarray((across * down).sum(axis=1) + 1e4 * outside, dtype=float)
 
 
 def _badge(
@@ -283,24 +431,18 @@ def _badge(
     x: float,
     y: float,
     radius: float,
-    taken: list[tuple[float, float, float, float]],
-    wide: float,
-    high: float,
+    taken: _Taken,
 ) -> str:
     """A number near its marker where it covers no other, joined to it by a line."""
-    best: tuple[float, float, float] | None = None
-    for ring in range(2, 9):
-        for step in range(16):
-            angle = math.pi / 8 * step - math.pi / 4
-            cx = x + math.cos(angle) * radius * (0.6 + ring * 0.7)
-            cy = y + math.sin(angle) * radius * (0.6 + ring * 0.7)
-            spot = (cx - radius - 1, cy - radius - 1, cx + radius + 1, cy + radius + 1)
-            cost = _free(spot, taken, wide, high) + ring * 0.5
-            if best is None or cost < best[0]:
-                best = (cost, cx, cy)
-    assert best is not None
-    _, cx, cy = best
-    taken.append((cx - radius - 1, cy - radius - 1, cx + radius + 1, cy + radius + 1))
+    ring, step = (v.ravel() for v in np.meshgrid(np.arange(2, 9), np.arange(16), indexing="ij"))
+    angle = math.pi / 8 * step - math.pi / 4
+    cxs = x + np.cos(angle) * radius * (0.6 + ring * 0.7)
+    cys = y + np.sin(angle) * radius * (0.6 + ring * 0.7)
+    half = radius + 1
+    boxes = np.column_stack([cxs - half, cys - half, cxs + half, cys + half])
+    at = int(np.argmin(taken.covered(boxes) + ring * 0.5))
+    cx, cy = float(cxs[at]), float(cys[at])
+    taken.add((cx - half, cy - half, cx + half, cy + half))
     return (
         f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{cx:.1f}" y2="{cy:.1f}" stroke="{INK}" '
         f'stroke-width="1.4"/><circle cx="{cx:.1f}" cy="{cy:.1f}" r="{radius}" fill="{INK}" '
@@ -312,30 +454,23 @@ def _badge(
 
 def _locality_names(
     data: MapData,
-    at: object,
-    taken: list[tuple[float, float, float, float]],
-    wide: float,
-    high: float,
+    at: Callable[[float, float], tuple[float, float]],
+    taken: _Taken,
     font: float,
 ) -> list[str]:
     """Names of localities near the middle of their areas, where they cover no marker."""
-    assert callable(at)
     out = []
     for locality, part in data.cells.groupby("locality", sort=True):
         middle = np.mean(np.array(part["point"].tolist(), dtype=float), axis=0)
         x, y = at(as_float(middle[0]), as_float(middle[1]))
         half = len(str(locality)) * font * 0.29
-        best: tuple[float, float, float] | None = None
-        for dy in range(-10, 11):
-            for dx in range(-6, 7):
-                cx, cy = x + dx * 12, y + dy * 9
-                spot = (cx - half - 2, cy - font, cx + half + 2, cy + 4)
-                cost = _free(spot, taken, wide, high) + 0.15 * math.hypot(dx * 12, dy * 9)
-                if best is None or cost < best[0]:
-                    best = (cost, cx, cy)
-        assert best is not None
-        _, cx, cy = best
-        taken.append((cx - half - 2, cy - font, cx + half + 2, cy + 4))
+        steps = np.meshgrid(np.arange(-10, 11) * 9.0, np.arange(-6, 7) * 12.0, indexing="ij")
+        dy, dx = (v.ravel() for v in steps)
+        cxs, cys = x + dx, y + dy
+        boxes = np.column_stack([cxs - half - 2, cys - font, cxs + half + 2, cys + 4])
+        best = int(np.argmin(taken.covered(boxes) + 0.15 * np.hypot(dx, dy)))
+        cx, cy = float(cxs[best]), float(cys[best])
+        taken.add((cx - half - 2, cy - font, cx + half + 2, cy + 4))
         out.append(
             f'<text x="{cx:.1f}" y="{cy:.1f}" text-anchor="middle" font-size="{font}" '
             'font-weight="bold" stroke="#ffffff" stroke-width="3.5" stroke-linejoin="round" '
@@ -378,6 +513,30 @@ def dashed_swatch() -> str:
         '<svg viewBox="0 0 22 14" width="22" height="14" aria-hidden="true">'
         '<rect x="1" y="1" width="20" height="12" fill="#f3f2f1" stroke="#3D3D3D" '
         'stroke-dasharray="3 2"/></svg>'
+    )
+
+
+def _wide_swatch(drawn: str) -> str:
+    return f'<svg viewBox="0 0 22 14" width="22" height="14" aria-hidden="true">{drawn}</svg>'
+
+
+def line_swatch() -> str:
+    """A thick line for the schedule's key."""
+    return _wide_swatch('<path d="M1 7h20" stroke="#3D3D3D" stroke-width="4"/>')
+
+
+def diamond_swatch() -> str:
+    """A white diamond for the schedule's key."""
+    return _wide_swatch(
+        f'<path d="M11 2l5 5l-5 5l-5 -5z" fill="#ffffff" stroke="{INK}" stroke-width="1.6"/>'
+    )
+
+
+def full_swatch() -> str:
+    """The white mark in a bar for the schedule's key."""
+    return _wide_swatch(
+        '<rect width="22" height="14" fill="#3D3D3D"/><path d="M11 0v14" stroke="#ffffff" '
+        'stroke-width="3" stroke-dasharray="3 2"/>'
     )
 
 

@@ -291,7 +291,7 @@ def atoms(run: Run) -> pd.DataFrame:
     minutes = people["minutes"].to_numpy(float)
     travels = ~np.isnan(minutes) & (people["kind"] != "educated_elsewhere").to_numpy()
     needing = (people["tier"] >= 2).to_numpy()
-    local = geopackage.in_local_place(people).to_numpy()
+    local = layouts.in_local_place(people).to_numpy()
     designation = {
         need: name for name, needs in dict(run.rule("designations", {})).items() for need in needs
     }

@@ -55,7 +55,10 @@ WIDTH: Final = 2
 """Least width of the range in which the release leaves a small count: three possible numbers."""
 LARGEST_DENOMINATOR: Final = 5040
 """Of the fractions that a corner of the linear programme is read as."""
-ATTEMPTS: Final = 4
+GAP: Final = 0.1
+"""Of a search for whole children; a tenth more withheld is not worth a longer one."""
+STILL: Final = 1e-3
+"""Loss of an atom's child that moves, beside the loss of a count that is withheld."""
 NODES: Final = 400
 """Nodes of a search after which its best table is taken; a limit in seconds would not repeat."""
 WITHHELD: Final = "withheld"
@@ -467,7 +470,7 @@ def _name_of(block: _Block, row: int) -> str:
 class _System:
     """The linear programme of a block: move one count, at least loss of shown ones.
 
-    Columns: change of each atom, then rise and fall of each cell that is shown today. A row says:
+    Columns: rise and fall of each atom, then of each cell that is shown today. A row says:
     the change of a cell is its rise less its fall; a cell that is held back changes freely within
     its label and has no rise or fall of its own.
     """
@@ -476,11 +479,13 @@ class _System:
         self.block, self.threshold = block, threshold
         cells, self.atoms = block.matrix.shape
         unit = sparse.eye(cells)
-        self.matrix = sparse.hstack([block.matrix, -unit, unit]).tocsr()
+        self.matrix = sparse.hstack([block.matrix, -block.matrix, -unit, unit]).tocsr()
         # Withholding a large count loses more.
         size = np.sqrt(np.maximum(block.values, 1))
         loss = np.where(np.isfinite(block.weights), block.weights, 0.0) * size
-        self.cost = np.r_[np.zeros(self.atoms), loss, loss]
+        # Few atoms move where one is as good as another: a corner that moves few has whole numbers.
+        still = np.random.default_rng(0).uniform(0.8, 1.2, self.atoms) * STILL
+        self.cost = np.r_[still, still, loss, loss]
 
     def move(self, row: int, goal: int) -> bool:
         """Find an alternative in which a count is ``goal``, and withhold what it changes."""
@@ -495,8 +500,8 @@ class _System:
         free = ~held & np.isfinite(block.weights)
         rise = np.where(free, block.highest - values, 0.0)
         fall = np.where(free, values - self.threshold, 0.0)
-        least = np.r_[-block.children.astype(float), np.zeros(2 * cells)]
-        most = np.r_[np.full(self.atoms, np.inf), rise, fall]
+        least = np.zeros(2 * (self.atoms + cells))
+        most = np.r_[np.full(self.atoms, np.inf), block.children.astype(float), rise, fall]
         rows, bounds = LinearConstraint(self.matrix, lower, upper), Bounds(least, most)
         change = self._solve(rows, bounds)
         if change is None:
@@ -510,21 +515,57 @@ class _System:
         return True
 
     def _solve(self, rows: LinearConstraint, bounds: Bounds) -> tuple[int, Whole] | None:
-        """The change of atoms at least loss, exactly."""
-        for attempt in range(ATTEMPTS):
-            # Another corner, not much dearer, where the first one has no readable fractions.
-            chance = np.random.default_rng(attempt).uniform(0.8, 1.25, len(self.cost))
-            found = milp(self.cost * (chance if attempt else 1.0), constraints=rows, bounds=bounds)
-            if found.x is None:
-                return None
-            change = self._exact(found.x)
-            if change is not None:
-                return change
+        """The change of atoms at least loss, exactly.
+
+        A corner of the programme is often a fraction that can be read. In a large block it seldom
+        is; then whole children are moved, first only the atoms that the corner moves, then any.
+        """
+        found = milp(self.cost, constraints=rows, bounds=bounds)
+        if found.x is None:
+            return None
+        change = self._exact(found.x)
+        if change is not None:
+            return change
+        moved = np.abs(self._change(found.x)) > 1e-7
+        for allowed in (moved, np.ones(self.atoms, dtype=bool)):
+            whole = self._whole(rows, bounds, np.flatnonzero(allowed))
+            if whole is not None:
+                return 1, whole
         return None
+
+    def _change(self, solution: Floats) -> Floats:
+        """The change of every atom: its rise less its fall."""
+        return solution[: self.atoms] - solution[self.atoms : 2 * self.atoms]
+
+    def _whole(
+        self, rows: LinearConstraint, bounds: Bounds, allowed: NDArray[np.intp]
+    ) -> Whole | None:
+        """Whole changes of some atoms at little loss; the other atoms stay."""
+        cells = self.block.matrix.shape[0]
+        # A cell that none of them touches stays as it is, unless it is the one to be moved.
+        touched = self.block.matrix[:, allowed].getnnz(axis=1) > 0
+        kept = np.flatnonzero(touched | (rows.lb > 0) | (rows.ub < 0))
+        shown = 2 * self.atoms
+        columns = np.r_[allowed, self.atoms + allowed, shown + kept, shown + cells + kept]
+        found = milp(
+            self.cost[columns],
+            constraints=LinearConstraint(
+                self.matrix[kept][:, columns], rows.lb[kept], rows.ub[kept]
+            ),
+            bounds=Bounds(bounds.lb[columns], bounds.ub[columns]),
+            integrality=(columns < shown).astype(float),
+            options={"node_limit": NODES, "mip_rel_gap": GAP},
+        )
+        if found.x is None:
+            return None
+        change = np.zeros(self.atoms, dtype=np.int64)
+        rise, fall = np.split(found.x[: 2 * len(allowed)], 2)
+        change[allowed] = np.rint(rise - fall).astype(np.int64)
+        return change
 
     def _exact(self, solution: Floats) -> tuple[int, Whole] | None:
         """The changes of atoms as fractions of one denominator."""
-        change = solution[: self.atoms]
+        change = self._change(solution)
         off = np.unique(np.abs(change - np.round(change)).round(9))
         denominator = lcm(*(Fraction(x).limit_denominator(97).denominator for x in off.tolist()))
         scaled = change * denominator

@@ -22,7 +22,7 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 from sufficiency.plan import Plan
 from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
-from sufficiency.reports import layouts
+from sufficiency.reports import layouts, measures
 from sufficiency.reports.charts import COLOURS, NAVY, ORANGE, TEAL
 from sufficiency.reports.facts import (
     GROUPS,
@@ -448,6 +448,7 @@ def sheets(run: Run) -> list[Sheet]:
         *_children(run),
         *_places(run),
         *_money(run),
+        *_business_case(run),
         *_evidence(run),
         *_returns(run),
     ]
@@ -649,12 +650,12 @@ def _places(run: Run) -> list[Sheet]:
         Column("Over 45 minutes", CHILDREN, "count"),
         Column("Over 75 minutes", CHILDREN, "count"),
     ]
-    measures = ["children", "median_minutes", "p90_minutes", "over_guide", "over_45", "over_75"]
+    figures = ["children", "median_minutes", "p90_minutes", "over_guide", "over_45", "over_75"]
     journeys = Sheet(
         "Journeys", "Journeys of all children", "Journey times of all children by year, with a "
         "chart.", "tables/travel_summary.csv", [year, *columns],
         [(academic_year_label(as_int(y)), *_numbers(row))
-         for y, row in everyone.set_index("academic_year")[measures].iterrows()],
+         for y, row in everyone.set_index("academic_year")[figures].iterrows()],
         note="45 and 75 minutes are guides to suitability, not limits in law.",
         chart=Chart("Journey times in minutes, one way", "line",
                     [(2, NAVY, False), (3, TEAL, False)], False, "minutes, one way"),
@@ -663,7 +664,7 @@ def _places(run: Run) -> list[Sheet]:
         "Journeys by phase", "Journeys by phase", "Journey times by phase and year.",
         "tables/travel_summary.csv", [year, Column("Phase", "name"), *columns],
         [(academic_year_label(as_int(r.academic_year)), str(r.phase),
-          *(as_float(getattr(r, m)) for m in measures))
+          *(as_float(getattr(r, m)) for m in figures))
          for r in travel[travel["phase"] != "all"].itertuples(index=False)],
     )  # fmt: skip
     marginal = Sheet(
@@ -677,7 +678,28 @@ def _places(run: Run) -> list[Sheet]:
          for r in run.plan.marginal_values.itertuples(index=False)],
         note="What the objective would fall by, priced failures included; schemes fixed.",
     )  # fmt: skip
-    return [occupancy, limits, needing, gaps, journeys, by_phase, marginal]
+    lengths = Sheet(
+        "Journey lengths", "Children by length of journey",
+        "Children by band of one-way minutes and year; the guides of 45 and 75 minutes are among "
+        "its edges.", "tables/placements.csv, tables/stays.csv",
+        [Column("One way", "minutes"), *_years(run)],
+        [(str(band), *_numbers(row))
+         for band, row in measures.journeys(run, run.plan).iterrows()],
+        note="The children of the sheet Journeys: those educated elsewhere travel nowhere.",
+        total="All who travel",
+    )  # fmt: skip
+    across = measures.in_and_out(run, run.plan)
+    around = Sheet(
+        "Imports and exports", "Children over the authority's border",
+        "Children placed inside and outside the authority, and other authorities' children here.",
+        "tables/placements.csv, tables/occupancy.csv, inputs/provisions.csv",
+        [year, Column("Placed inside", CHILDREN, "count"),
+         Column("Placed outside", CHILDREN, "count"),
+         Column("No suitable place", CHILDREN, "count"),
+         Column("Other authorities' children here", "children", "count")],
+        [(academic_year_label(as_int(y)), *_numbers(row)) for y, row in across.iterrows()],
+    )  # fmt: skip
+    return [occupancy, limits, needing, gaps, journeys, by_phase, lengths, around, marginal]
 
 
 def _money(run: Run) -> list[Sheet]:
@@ -756,7 +778,62 @@ def _money(run: Run) -> list[Sheet]:
         note="A price weighs a failure, such as a long journey, against money; nobody pays it.",
         total="Objective",
     )  # fmt: skip
-    return [opening, capital, ledgers, lines, value]
+    found = [opening, _milestones(run), capital, ledgers, lines]
+    if run.without is not None:
+        found.append(_steps(run))
+    return [*found, _sensitivity(run), value]
+
+
+def _milestones(run: Run) -> Sheet:
+    return Sheet(
+        "Milestones", "The latest month for each step of a scheme",
+        "Consultation, notice, decision, first capital, notification, opening and filling.",
+        "tables/schemes.csv, tables/capital.csv",
+        [Column("Scheme", "identifier"), Column("Name", "name"), Column("Status", "in words"),
+         Column("Consultation begins", "year and month"), Column("Notice", "year and month"),
+         Column("Decision", "year and month"), Column("First capital", "financial year"),
+         Column("DfE told of the places", "year and month"), Column("Opens", "academic year"),
+         Column("All places on offer", "academic year"), Column("Remark", "in words")],
+        [(str(m.scheme), str(m.name), str(m.status), str(m.consultation), str(m.notice),
+          str(m.decision), financial_year_label(as_int(m.first_capital)), str(m.notify),
+          academic_year_label(as_int(m.opens)), academic_year_label(as_int(m.full)),
+          "past when this plan was made" if m.passed and m.status != "committed" else "")
+         for m in measures.milestones(run).itertuples(index=False)],
+        note=f"Counted back from the first capital and the opening. {measures.MILESTONE_SOURCE}."
+    )  # fmt: skip
+
+
+def _steps(run: Run) -> Sheet:
+    rows = []
+    for ledger, title in LEDGERS.items():
+        for group, row in measures.spending_steps(run, ledger).iterrows():
+            rows.append((title, str(group), *_numbers(row)))
+    return Sheet(
+        "Unmitigated to mitigated", "Spending with committed schemes only, and with the plan",
+        "By ledger and kind of placement over the complete financial years.",
+        "without_schemes/ledger.csv, tables/ledger.csv",
+        [Column("Ledger", "name"), Column("Placement", "group"),
+         _pounds_column("Unmitigated: committed schemes only"),
+         _pounds_column("Mitigated: with the plan's schemes"), _pounds_column("Difference")],
+        rows,
+        note=f"Financial years {run.finances}. The three ledgers are never added.",
+    )  # fmt: skip
+
+
+def _sensitivity(run: Run) -> Sheet:
+    return Sheet(
+        "Prices moved", "The same plan at other prices",
+        "Spending by ledger when one price or number moves and the plan is held fixed.",
+        "tables/ledger.csv, without_schemes/ledger.csv",
+        [Column("What moves", "in words"), Column("By", "share, minus: less", "share"),
+         Column("Ledger", "name"), _pounds_column("With the plan's schemes"),
+         _pounds_column("Committed schemes only"), _pounds_column("Difference")],
+        [(str(r.test) or "nothing: as the plan is", as_float(r.share), LEDGERS[str(r.ledger)],
+          as_float(r.pounds), as_float(r.pounds_without), as_float(r.effect))
+         for r in measures.sensitivity(run).itertuples(index=False)],
+        note=f"Financial years {run.finances}. The schemes, and who is placed where, stay as they "
+        "are: a new search would answer to other prices.",
+    )  # fmt: skip
 
 
 def _year(year: object) -> str:
@@ -775,6 +852,77 @@ def _value_rows(plans: Sequence[Plan]) -> list[tuple[Any, ...]]:
          *[part.get((line, money), 0.0) for part in found])
         for line, money in keys
     ]  # fmt: skip
+
+
+def _business_case(run: Run) -> list[Sheet]:
+    """The tables of the business case; no sheets where none was made."""
+    case = run.business_case
+    if case is None:
+        return []
+    names = dict(case.stamp.get("names", {}))
+
+    def name(subject: object) -> str:
+        return str(names.get(str(subject), subject))
+
+    about = [Column("Scheme", "name"), Column("Option", "in words")]
+    dated = f"present value, {case.stamp['first_financial_year']}"
+    money = [
+        ("capital_pounds", "Capital beyond committed schemes", "£"),
+        ("dsg_pounds", "Dedicated Schools Grant", dated),
+        ("general_fund_pounds", "General fund", dated),
+        ("capital_ledger_pounds", "Capital ledger", dated),
+        ("net_present_value_pounds", "Net present value against do nothing", dated),
+        ("value_with_failures_pounds", "The same with priced failures", dated),
+        ("capital_per_place_pounds", "Capital per place with optimism bias", "£ per place"),
+    ]
+    counts = [
+        ("places", "Places beyond committed schemes", "places"),
+        ("payback_years", "Payback", "years from the first capital"),
+        ("unmet", "Without a suitable place", "child-years"),
+        ("over_capacity", "Above commissioned places", "child-years"),
+        ("beyond_limit", "Beyond what schools can hold", "child-years"),
+        ("over_guide", "With a journey over the guide", "child-years"),
+    ]
+    none = "not applicable"
+    options = Sheet(
+        "Business case", "What the options cost and are worth",
+        "All schemes together and each scheme: do nothing, do minimum, do this.",
+        "business_case/business_case_options.csv",
+        [*about, Column("What is done", "in words"),
+         *(Column(word, unit, "pounds", missing=none) for _, word, unit in money),
+         *(Column(word, unit, "count", missing=none) for _, word, unit in counts)],
+        [(name(r["subject"]), str(r["option"]), str(r["words"]),
+          *(as_float(r[key]) for key, _, _ in (*money, *counts)))
+         for r in case.options.to_dict("records")],
+        note="Costs are above nought. A scheme's do nothing is the plan without it.",
+    )  # fmt: skip
+    years = Sheet(
+        "Business case by year", "Cash of every option by financial year and line",
+        "Not discounted, and the change to doing nothing.",
+        "business_case/business_case_years.csv",
+        [*about, Column("Financial year", "April to March"), Column("Ledger", "name"),
+         Column("Line", "in words"), _pounds_column("Cost"),
+         _pounds_column("Change to do nothing")],
+        [(name(r["subject"]), str(r["option"]), financial_year_label(as_int(r["financial_year"])),
+          LEDGERS.get(str(r["ledger"]), str(r["ledger"])),
+          LINES.get(str(r["line"]), str(r["line"])),
+          as_float(r["pounds"]), as_float(r["change_pounds"]))
+         for r in case.years.to_dict("records")],
+        note=f"{financial_year_label(run.last + 1)} is incomplete and holds what is left in "
+        "buildings.",
+    )  # fmt: skip
+    switching = Sheet(
+        "Switching values", "The value of one figure at which a scheme stops paying",
+        "Fee of independent schools, share of places filled, capital per place.",
+        "business_case/business_case_switching.csv",
+        [about[0], Column("Figure", "in words"), Column("Unit", "of the figures"),
+         Column("As planned", "see unit", "count", missing=none),
+         Column("Where it stops paying", "see unit", "count", missing="no such value"),
+         Column("In words", "in words")],
+        [(name(r["subject"]), str(r["what"]), str(r["unit"]), as_float(r["base"]),
+          as_float(r["value"]), str(r["words"])) for r in case.switching.to_dict("records")],
+    )  # fmt: skip
+    return [options, years, switching]
 
 
 def _evidence(run: Run) -> list[Sheet]:

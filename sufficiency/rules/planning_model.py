@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from sufficiency.problems import Problems, near
-from sufficiency.vocabulary import HIGHEST_YEAR_GROUP, KINDS, LEDGERS, NEEDS, TIERS
+from sufficiency.vocabulary import (
+    HIGHEST_YEAR_GROUP,
+    KINDS,
+    LEDGERS,
+    NEEDS,
+    TIERS,
+    financial_year_label,
+    parse_year,
+)
 
 Parser = Callable[[Any, str, "Reporter"], Any]
 
@@ -184,6 +192,16 @@ def _pounds_by_phase(value: Any, key: str, report: Reporter) -> dict[str, float]
     return {"default": _pounds(value, key, report)}
 
 
+def _financial_year(value: Any, key: str, report: Reporter) -> int:
+    try:
+        year = parse_year(value)
+    except ValueError:
+        year = -1
+    if year < 0 or str(value) != financial_year_label(year):
+        report.error(key, "must be a financial year.", 'write for example "2026-27".', value)
+    return year
+
+
 def _whole_year_group(value: Any, key: str, report: Reporter) -> int:
     number = _year_group(value, key, report)
     if number != int(number):
@@ -305,6 +323,9 @@ class PlanningModel:
     other_authority_income: float = _rule(_pounds)
     discount_rate: float = _rule(_number(0, 0.3))
     building_life_years: Mapping[str, float] = _rule(_by(KINDS, _number(1, 200), "kind"))
+    price_base: int = _rule(_financial_year)
+    optimism_bias: Mapping[str, float] = _rule(_by(KINDS, _number(0, 3), "kind"))
+    lifecycle_share: Mapping[str, float] = _rule(_by(KINDS, _number(0, 0.5), "kind"))
     capital_profile: tuple[float, ...] = _rule(_shares_summing_to_one())
     fill_profile: Mapping[str, tuple[float, ...]] = _rule(_by(KINDS, _fill, "kind"))
     scheme_kinds: tuple[str, ...] = _rule(_list_of(_kind))
@@ -412,21 +433,58 @@ def load_model(path: Path, problems: Problems) -> PlanningModel | None:
                     f"is an unknown key{near(key, _HEADER_KEYS)}",
                     f"use: {', '.join(_HEADER_KEYS)}.",
                 )
-    report = Reporter(problems, path.name)
-    if len(problems.errors) == before:
-        for key in _PARSERS:
-            if key not in entries:
-                report.error(key, "is missing.", "add it, or extend england-2026.")
     if len(problems.errors) > before:
+        return None
+    return _resolved(entries, header, path.stem, Reporter(problems, path.name))
+
+
+def model_from_dictionary(
+    data: Mapping[str, Any], header: Mapping[str, str], file: str, problems: Problems
+) -> PlanningModel | None:
+    """Undo :meth:`PlanningModel.as_dictionary`, with every check that a model file undergoes.
+
+    Args:
+        data: key to value, unit, source, date and set_by, as a run folder keeps it.
+        header: name, title, description and version.
+        file: named in problems.
+        problems: collects every error; None is returned when there was one.
+    """
+    report = Reporter(problems, file)
+    before = len(problems.errors)
+    entries: dict[str, Entry] = {}
+    again = "run the optimisation again with this version."
+    for key in sorted({*_PARSERS, *data}):
+        raw = data.get(key)
+        if raw is None:
+            report.error(key, "is missing: the run is older than this entry.", again)
+        elif key not in _PARSERS or not isinstance(raw, Mapping) or "value" not in raw:
+            report.error(key, "is no entry of a planning model.", again)
+        else:
+            words = (str(raw.get(name, "")) for name in ("unit", "source", "date", "set_by"))
+            entries[key] = Entry(raw["value"], *words)
+    if len(problems.errors) > before:
+        return None
+    return _resolved(entries, header, str(header.get("name", "")), report)
+
+
+def _resolved(
+    entries: Mapping[str, Entry], header: Mapping[str, str], name: str, report: Reporter
+) -> PlanningModel | None:
+    """A model from all of its entries; None when one is missing or wrong."""
+    before = len(report.problems.errors)
+    for key in _PARSERS:
+        if key not in entries:
+            report.error(key, "is missing.", "add it, or extend england-2026.")
+    if len(report.problems.errors) > before:
         return None
     values = {key: _PARSERS[key](entry.value, key, report) for key, entry in entries.items()}
-    if len(problems.errors) == before:
+    if len(report.problems.errors) == before:
         _check_phases(values, report)
-    if len(problems.errors) > before:
+    if len(report.problems.errors) > before:
         return None
     return PlanningModel(
-        name=header.get("name", path.stem),
-        title=header.get("title", path.stem),
+        name=header.get("name", name),
+        title=header.get("title", name),
         description=header.get("description", ""),
         version=header.get("version", ""),
         entries=entries,

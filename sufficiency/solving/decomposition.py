@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,6 +33,7 @@ from sufficiency.solving.placements import EXACT, Placed, Placements
 from sufficiency.solving.prices import Cut, Prices
 from sufficiency.solving.structure import (
     Folded,
+    Ints,
     Structure,
     form_of,
     matrix_of,
@@ -61,6 +62,50 @@ _QUICK = {
     "mip_heuristic_run_rens": False,
 }
 """The master is small: HiGHS' searches around its plans take longer than its branching."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one question asks beyond the model: bounds of the switches, and rows among them.
+
+    Attributes:
+        lower, upper: by switch, in the order of the switch columns; the model's own where None.
+        rows: (coefficients by switch, least, most) of further rows.
+    """
+
+    lower: Floats | None = None
+    upper: Floats | None = None
+    rows: tuple[tuple[Floats, float, float], ...] = ()
+
+    def allow(self, switches: Floats) -> bool:
+        """Whether switches obey them."""
+        if self.lower is not None and bool((switches < self.lower - 1e-6).any()):
+            return False
+        if self.upper is not None and bool((switches > self.upper + 1e-6).any()):
+            return False
+        sums = [(float(c @ switches), least, most) for c, least, most in self.rows]
+        return all(least - 1e-6 <= total <= most + 1e-6 for total, least, most in sums)
+
+    def on(self, form: StandardForm, at: Ints) -> StandardForm:
+        """A form that obeys them as well; ``at`` are its switch columns."""
+        lower, upper = form.lower.copy(), form.upper.copy()
+        if self.lower is not None:
+            lower[at] = np.maximum(lower[at], self.lower)
+        if self.upper is not None:
+            upper[at] = np.minimum(upper[at], self.upper)
+        form = replace(form, lower=lower, upper=upper)
+        if not self.rows:
+            return form
+        more = np.zeros((len(self.rows), len(form.cost)))
+        more[:, at] = [coefficients for coefficients, _, _ in self.rows]
+        matrix = sp.vstack([matrix_of(form), sp.csr_matrix(more)])
+        ends = [np.array([row[i] for row in self.rows], dtype=float) for i in (1, 2)]
+        row_lower = np.concatenate([form.row_lower, ends[0]])
+        row_upper = np.concatenate([form.row_upper, ends[1]])
+        bounds = (form.lower, form.upper)
+        longer = form_of(matrix, form.cost, bounds, (row_lower, row_upper), form.integer)
+        names = [("limit", i) for i in range(len(self.rows))]
+        return replace(longer, offset=form.offset, columns=form.columns, rows=[*form.rows, *names])
 
 
 class Master:
@@ -98,7 +143,6 @@ class Master:
             switch,
         )
         self._cuts: list[Cut] = []
-        self._lock = threading.Lock()
 
     def add(self, cut: Cut) -> None:
         """Add a cut: constant and coefficients of switches."""
@@ -106,15 +150,22 @@ class Master:
             self._cuts.append(cut)
 
     def propose(
-        self, options: SolveOptions, gap: float, stop: threading.Event, *, whole: bool = True
+        self,
+        options: SolveOptions,
+        gap: float,
+        stop: threading.Event,
+        limits: Limits,
+        *,
+        whole: bool = True,
     ) -> tuple[float, Floats]:
         """The least bound over all schedules, and the schedule that has it (empty: none found).
 
-        Without ``whole``, switches may lie between 0 and 1.
+        Without ``whole``, switches may lie between 0 and 1. The bound is infinite when no schedule
+        obeys the rules and the limits.
         """
         if not self._cuts:
             return -math.inf, np.zeros(0)
-        base, count = self._form, len(self._form.cost)
+        base, count = limits.on(self._form, self._at), len(self._form.cost)
         unit = 1e4 / max(1.0, max(abs(c) for c, _ in self._cuts))
         cuts = np.zeros((len(self._cuts), count + 1))
         cuts[:, self._at] = -unit * np.array([slope for _, slope in self._cuts])
@@ -133,6 +184,8 @@ class Master:
         )
         outcome = solve(form, replace(options, gap=gap, threads=1), stop=stop, settings=_QUICK)
         if not outcome.found:
+            if outcome.status == "infeasible":
+                return math.inf, np.zeros(0)
             bound = outcome.bound / unit if math.isfinite(outcome.bound) else -math.inf
             return bound, np.zeros(0)
         switches = outcome.values[self._at]
@@ -166,17 +219,34 @@ class SchemeSearch:
         self._stop = threading.Event()
         self._root: Placed | None = None
         self._remembered: list[Floats] = []
+        self._plans: list[Placed] = []
+        self._limits = Limits()
         self.best: Placed | None = None
         self.bound = -math.inf
 
     # -- questions
 
-    def run(self, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
-        """Search until the gap is proven or time is over; Ctrl-C keeps the best plan so far."""
+    def run(
+        self,
+        on_progress: Callable[[Progress], None] | None = None,
+        limits: Limits | None = None,
+    ) -> Outcome:
+        """Search until the gap is proven or time is over; Ctrl-C keeps the best plan so far.
+
+        Args:
+            on_progress: told seconds, best cost, bound and gap.
+            limits: of this question alone. A later question uses all that earlier ones have
+                found: plans, prices, cuts and the models in the solver.
+        """
         self._clock = time.monotonic()
+        self._limits = limits or Limits()
         if self._simple:
-            return solve(self._whole, self.options, on_progress)
+            asked = self._limits.on(self._whole, np.flatnonzero(self._switch))
+            return solve(asked, self.options, on_progress)
         self._stop.clear()
+        self.bound = -math.inf
+        allowed = [plan for plan in self._plans if self._limits.allow(plan.switches)]
+        self.best = min(allowed, key=lambda plan: plan.cost, default=None)
         try:
             status = self._search(on_progress)
         except Infeasible:
@@ -223,7 +293,8 @@ class SchemeSearch:
                 on_progress(Progress(self._seconds(), progress.best, bound, gap))
             return gap <= self.options.gap
 
-        last = solve(self._whole, self._left(), tell, found.values if found.found else None)
+        asked = self._limits.on(self._whole, np.flatnonzero(self._switch))
+        last = solve(asked, self._left(), tell, found.values if found.found else None)
         bound = max(found.bound, last.bound)
         if not last.found or (found.found and found.objective < last.objective):
             last = replace(found, status=last.status)
@@ -241,16 +312,8 @@ class SchemeSearch:
 
         tell()
         placements = self._ready(self._left())
-        relaxations = placements.relax(
-            min(ROOT, self.options.gap), self._stop, self._left().time_limit
-        )
-        if relaxations is None:
+        if self._root is None and not self._relax(placements):
             return "time limit"
-        self._root = relaxations[-1]
-        for placed in relaxations:
-            if placed.bound > 0.95 * self._root.bound:
-                self.master.add(self.prices.cut(placed.prices))
-        self._remembered.append(self._root.shared)
         tried: set[bytes] = set()
         sharper = False
         while not self._out_of_time():
@@ -260,7 +323,10 @@ class SchemeSearch:
                 self._left(patience * MASTER_SECONDS),
                 max(self.options.gap / near, 1e-7),
                 self._stop,
+                self._limits,
             )
+            if bound == math.inf:
+                return "infeasible"
             self.bound = max(self.bound, bound)
             tell()
             if self._gap() <= self.options.gap:
@@ -284,6 +350,19 @@ class SchemeSearch:
                 return "optimal"
         return "time limit"
 
+    def _relax(self, placements: Placements) -> bool:
+        """The first cuts, from switches that may lie between 0 and 1; False when stopped."""
+        near = min(ROOT, self.options.gap)
+        relaxations = placements.relax(near, self._stop, self._left().time_limit)
+        if relaxations is None:
+            return False
+        self._root = relaxations[-1]
+        for placed in relaxations:
+            if placed.bound > 0.95 * self._root.bound:
+                self.master.add(self.prices.cut(placed.prices))
+        self._remembered.append(self._root.shared)
+        return True
+
     def _ready(self, options: SolveOptions) -> Placements:
         """The placements, from prices of the coarse model's relaxation."""
         if self._placements is None:
@@ -304,8 +383,10 @@ class SchemeSearch:
 
     def _learn(self, found: Placed) -> None:
         """Keep the better plan and what its prices say of other schedules."""
-        if self.best is None or found.cost < self.best.cost:
-            self.best = found
+        if math.isfinite(found.cost):
+            self._plans.append(found)
+            if self.best is None or found.cost < self.best.cost:
+                self.best = found
         assert self._root is not None
         shared = np.where(self._only_closed(found.switches), self._root.shared, found.shared)
         self.master.add(self.prices.cut(found.prices))
@@ -330,7 +411,7 @@ class SchemeSearch:
             return
         for _ in range(SHARPENINGS):
             bound, switches = self.master.propose(
-                self._left(MASTER_SECONDS), 0.0, self._stop, whole=False
+                self._left(MASTER_SECONDS), 0.0, self._stop, self._limits, whole=False
             )
             if not len(switches):
                 return

@@ -109,8 +109,10 @@ def cases(size: Size, run: Run, scenario: str) -> list[Case]:
             limit, gap=gap, **both)  # fmt: skip
     add("placements-only", "this product, placements only, schemes fixed", "other",
         "placements_only", limit, gap=COARSE, **both)  # fmt: skip
-    add("one-more-site", "this product, one more candidate site, to 0.25%", "other",
+    add("one-more-site", "this product, one more candidate site, to 0.25%", "plan",
         "one_more_site", limit, gap=SITE, **both)  # fmt: skip
+    add("one-more-site-cold", "this product, one more candidate site, cold, to 0.25%", "plan",
+        "one_more_site_cold", limit, gap=SITE, **both)  # fmt: skip
     add("prepare", "writing the matrix for the contenders below", "", "prepare", limit,
         **{**both, **matrix})  # fmt: skip
     for gap in (COARSE, FINE):

@@ -148,10 +148,17 @@ def placements_only(asked: Result, watch: Watch) -> Result:
 
 
 def one_more_site(asked: Result, watch: Watch) -> Result:
-    """A scenario is solved; then one more candidate site is offered."""
+    """A scenario is solved; then one more candidate site is offered to the same search."""
     from tests.benchmarks import warm
 
     return watch.closed(warm.one_more_site(asked, watch))
+
+
+def one_more_site_cold(asked: Result, watch: Watch) -> Result:
+    """The same question from the start."""
+    from tests.benchmarks import warm
+
+    return watch.closed(warm.one_more_site_cold(asked, watch))
 
 
 # ------------------------------------------------------------------ other ways to the same plan
@@ -368,6 +375,7 @@ CONTENDERS: dict[str, Callable[[Result, Watch], Result]] = {
     "product": product,
     "placements_only": placements_only,
     "one_more_site": one_more_site,
+    "one_more_site_cold": one_more_site_cold,
     "formulation": formulation,
     "matrix": matrix,
     "analyst": analyst,

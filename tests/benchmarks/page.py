@@ -288,7 +288,9 @@ def render(facts: Record, results: dict[str, Records]) -> str:
             for start in ("product", "cli", "matrix", "analyst", "formulation", "growth")
         }
         whole = [*named["product"], *named["cli"], *named["matrix"], *named["analyst"]]
-        second = [k for k in ("placements-only", "one-more-site") if k in records]
+        second = [
+            k for k in ("placements-only", "one-more-site", "one-more-site-cold") if k in records
+        ]
         static = [k for k in records if k.startswith(("p-median", "spopt"))]
         sections = [
             ("Whole runs", whole, lambda k, r=records: _whole_runs(r, k)),

@@ -59,7 +59,8 @@ def test_a_small_benchmark_runs_agrees_and_writes_its_page(tmp_path: Path) -> No
         assert gap_of(record) <= (record["gap_asked"] or 0.0) + 1e-9, key
         assert record["wall"] > 0 and record["cpu"] > 0 and record["peak_mb"] > 10, key
     costs = {k: r["objective"] for k, r in records.items() if r["question"] == "plan"}
-    assert len(costs) == 6
+    assert len(costs) == 7
+    assert records["one-more-site"]["before"] >= records["one-more-site"]["bound"]
     assert max(costs.values()) <= min(costs.values()) * 1.0051
     assert records["product-0.5%"]["audit"] and records["cli-0.5%"]["audit"]
     assert {"Reading the tables", "Reports"} <= set(records["product-0.5%"]["split"])

@@ -16,7 +16,7 @@ import pytest
 
 from sufficiency.pipeline import optimise, write_results
 from sufficiency.problems import InputError
-from sufficiency.reports import write_report
+from sufficiency.reports import charts, write_report
 from sufficiency.reports.facts import Run
 from sufficiency.reports.sections import sections
 from sufficiency.vocabulary import KINDS, STATEMENT
@@ -103,7 +103,7 @@ def test_statement_and_internal_mark_stand(made: Path) -> None:
 
 def test_questions_come_in_order_and_titles_are_short(made: Path) -> None:
     found = sections(Run.read(made))
-    assert len(found) == 13
+    assert len(found) == 18
     assert all(s.question.endswith("?") for s in found)
     for section in found:
         assert section.answer
@@ -378,3 +378,177 @@ def test_browser_would_notice(browser: Browser, tmp_path: Path) -> None:
     assert browser.requests
     assert browser.errors
     assert browser.evaluate("document.documentElement.scrollWidth") > 390
+
+
+# ------------------------------------------------------------------ nothing overlaps or is cut
+
+LOOK = """(() => {
+  const bad = [];
+  const shown = e => e.getClientRects().length && e.textContent.trim();
+  for (const svg of document.querySelectorAll('figure .wide > svg, figure .narrow > svg')) {
+    if (!svg.getClientRects().length) continue;
+    const name = svg.closest('figure').querySelector('.chart-title').textContent;
+    const frame = svg.getBoundingClientRect();
+    const marks = [...svg.querySelectorAll('path, rect, circle, line')].filter(
+      m => !m.closest('.tip') && m.getBoundingClientRect().width + m.getBoundingClientRect().height
+           > 1 && getComputedStyle(m).fill + getComputedStyle(m).stroke !== 'nonenone');
+    if (!marks.length) bad.push('empty: ' + name);
+    const boxes = [...svg.querySelectorAll('text')].filter(t => shown(t) && !t.closest('.tip'))
+      .map(t => [t.textContent.trim(), t.getBoundingClientRect()]);
+    for (const [words, b] of boxes)
+      if (b.left < frame.left - 2 || b.right > frame.right + 2 || b.top < frame.top - 2
+          || b.bottom > frame.bottom + 2) bad.push('cut: ' + name + ': ' + words);
+    boxes.sort((a, b) => a[1].left - b[1].left);
+    for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {
+      const [a, p] = boxes[i], [c, q] = boxes[j];
+      if (q.left >= p.right) break;
+      const wide = Math.min(p.right, q.right) - q.left;
+      const high = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+      if (wide > 1.5 && high > 0.3 * Math.min(p.height, q.height))
+        bad.push('over: ' + name + ': ' + a + ' | ' + c);
+    }
+  }
+  return bad;
+})()"""
+"""Texts of charts that cover each other or leave their chart, and charts without a mark."""
+
+FAINT = """(() => {
+  const bad = [];
+  const number = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => {
+    const f = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b);
+  };
+  const behind = e => {
+    for (; e; e = e.parentElement) {
+      const c = number(getComputedStyle(e).backgroundColor);
+      if (c.length === 3 || c[3] > 0.99) return c;
+    }
+    return [255, 255, 255];
+  };
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement;
+    if (!walk.currentNode.textContent.trim() || e.closest('svg, style') ||
+        !e.getClientRects().length) continue;
+    const style = getComputedStyle(e);
+    const [a, b] = [light(number(style.color)), light(behind(e))].sort((x, y) => y - x);
+    const large = parseFloat(style.fontSize) >= 24 ||
+      (parseFloat(style.fontSize) >= 18.6 && parseInt(style.fontWeight) >= 700);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (large ? 3 : 4.5)) bad.push(ratio.toFixed(2) + ': ' + e.textContent.slice(0, 40));
+  }
+  return bad;
+})()"""
+"""Words of the page whose contrast is below WCAG 2.2 AA."""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_text_of_a_chart_overlaps_or_is_cut(
+    browser: Browser, made: Path, small_run: Path, width: int
+) -> None:
+    for folder in (made, small_run):
+        browser.open(folder / "report.html", width)
+        assert browser.evaluate(LOOK) == []
+        assert browser.errors == []
+        assert browser.requests == []
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_look_would_notice(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "bad.html"
+    page.write_text(
+        "<figure><p class='chart-title'>Bad</p><div class='wide'><svg viewBox='0 0 200 100' "
+        "width='200'><text x='10' y='20'>First words</text><text x='14' y='22'>Second</text>"
+        "<text x='180' y='60'>Leaves the chart</text></svg></div></figure>"
+        "<p style='color:#999'>too faint</p>"
+    )
+    browser.open(page, 390)
+    found = browser.evaluate(LOOK)
+    assert [f.split(":")[0] for f in found] == ["empty", "cut", "over"]
+    assert len(browser.evaluate(FAINT)) == 1
+
+
+def test_words_have_contrast(browser: Browser, small_run: Path) -> None:
+    browser.open(small_run / "report.html", 1280)
+    browser.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert browser.evaluate(FAINT) == []
+
+
+def contrast(one: str, other: str) -> float:
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    a, b = sorted((light(one), light(other)), reverse=True)
+    return (a + 0.05) / (b + 0.05)
+
+
+def test_words_on_colours_of_charts_have_contrast() -> None:
+    for colour in charts.COLOURS.values():
+        assert contrast(colour, charts.ON_COLOUR.get(colour, charts.INK)) >= 4.5, colour
+    for colour, ink in zip(charts.HEAT, charts.HEAT_INK, strict=True):
+        assert contrast(colour, ink) >= 4.5, colour
+
+
+def test_landmarks_stand(small_run: Path) -> None:
+    _, page = read(small_run)
+    tags = Counter(t for t, _ in page.elements)
+    assert tags["main"] == tags["header"] == tags["footer"] == tags["h1"] == 1
+    assert tags["nav"] == 1
+    ids = {a.get("id") for _, a in page.elements}
+    for tag, attributes in page.elements:
+        if tag == "section":
+            assert attributes.get("aria-labelledby") in ids
+
+
+def test_schools_on_the_map_say_what_they_are_by_keyboard(
+    browser: Browser, small_run: Path
+) -> None:
+    browser.open(small_run / "report.html", 1280)
+    spots = browser.evaluate(
+        "[...document.querySelectorAll('#map .wide .spot')].map(s => {"
+        "  const before = getComputedStyle(s.querySelector('.tip')).display; s.focus();"
+        "  return [before, getComputedStyle(s.querySelector('.tip')).display,"
+        "          document.activeElement === s, s.getAttribute('aria-label'),"
+        "          s.querySelector('.tip').getBoundingClientRect().right <="
+        "          s.closest('svg').getBoundingClientRect().right + 1]; })"
+    )
+    assert len(spots) >= 4
+    for before, after, reached, words, inside in spots:
+        assert (before, after, reached, inside) == ("none", "block", True, True)
+        assert words
+    titles = browser.evaluate(
+        "[...document.querySelectorAll('#map .wide path > title')].map(t => t.textContent)"
+    )
+    areas = pd.read_csv(small_run / "inputs" / "areas.csv")
+    assert len(titles) >= len(areas[["easting", "northing"]].drop_duplicates())
+
+
+def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
+    browser.open(small_run / "report.html", 1280)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    # A4 less its margins of 14 mm, at 96 pixels to the inch.
+    width = round((210 - 28) / 25.4 * 96)
+    browser.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=width, height=1000, deviceScaleFactor=1, mobile=False,
+    )  # fmt: skip
+    wide = browser.evaluate(
+        "[...document.querySelectorAll('table, svg, p, h2, h3, dl')].filter("
+        "  e => e.getClientRects().length && !e.closest('details:not([open]):not(.printed)') &&"
+        f"  e.getBoundingClientRect().right > {width} + 2 && !e.closest('.spot'))"
+        ".map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"
+    )
+    assert wide == []
+    assert browser.evaluate(LOOK) == []
+    tall = browser.evaluate(
+        "[...document.querySelectorAll('figure')].filter(f => f.getClientRects().length)"
+        ".map(f => f.getBoundingClientRect().height)"
+    )
+    # A figure that is taller than a sheet would be cut in two.
+    assert max(tall) < (297 - 17 - 16) / 25.4 * 96
+    browser.call("Emulation.setEmulatedMedia", media="")
+    sheets = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
+    assert len(sheets["data"]) > 50_000

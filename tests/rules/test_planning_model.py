@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sufficiency.problems import Problems
-from sufficiency.rules import PlanningModel, load_model
+from sufficiency.rules import PlanningModel, load_model, model_from_dictionary
 from tests.demand.test_national_rates import ENGLAND, published
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -109,3 +110,34 @@ def test_preference_for_colleges_is_their_share_at_16() -> None:
     college = at_16("general_fe_tertiary_colleges") + at_16("ukrlp_provider")
     others = at_16("mainstream_total") + at_16("ed_elsewhere")
     assert floor_of("further_education") == pytest.approx(college / (college + others), abs=0.005)
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in MODELS.glob("*.toml")))
+def test_a_model_read_back_from_a_run_is_the_same(name: str) -> None:
+    problems = Problems()
+    model = load_model(MODELS / f"{name}.toml", problems)
+    assert model is not None, problems.errors
+    kept = json.loads(json.dumps(model.as_dictionary()))
+    header = {key: getattr(model, key) for key in ("name", "title", "description", "version")}
+    assert model_from_dictionary(kept, header, "rules.json", problems) == model
+    assert model.price_base == 2026 and 0 < model.for_kind("optimism_bias", "state_special") < 1
+    for key in ("optimism_bias", "lifecycle_share", "price_base"):
+        assert model.entries[key].source and model.entries[key].date
+
+
+def test_entries_that_a_run_lacks_are_all_named() -> None:
+    problems = Problems()
+    model = load_model(MODELS / "england-2026.toml", problems)
+    assert model is not None
+    kept = {**model.as_dictionary(), "fancy": 7}
+    del kept["lifecycle_share"], kept["optimism_bias"]
+    assert model_from_dictionary(kept, {}, "rules.json", problems) is None
+    assert [p.column for p in problems.errors] == ["fancy", "lifecycle_share", "optimism_bias"]
+
+
+@pytest.mark.parametrize("value", ['"2026"', '"2026/27"', '"2026-28"', "2026", '"soon"'])
+def test_a_price_base_is_a_financial_year(tmp_path: Path, value: str) -> None:
+    text = f'[price_base]\nvalue = {value}\nsource = "ours"\ndate = "2026-09-01"\n'
+    model, problems = extended(tmp_path, text)
+    assert model is None
+    assert "must be a financial year" in str(problems.errors[0])

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from sufficiency.reports.blocks import Section
 from sufficiency.reports.facts import Run
+from sufficiency.reports.sections.budget import budget, sensitivity
+from sufficiency.reports.sections.business_case import business_case
 from sufficiency.reports.sections.children import headline, local_places, mix
 from sufficiency.reports.sections.evidence import assumptions, certificate, data_quality
+from sufficiency.reports.sections.guidance import guidance
+from sufficiency.reports.sections.mixes import area, needs_and_phases
 from sufficiency.reports.sections.provision import (
     marginal,
     occupancy,
@@ -22,14 +26,20 @@ from sufficiency.reports.sections.schemes_and_money import costs, schemes
 ORDER = (
     headline,
     mix,
+    needs_and_phases,
+    area,
     local_places,
     schemes,
     costs,
+    business_case,
+    budget,
+    sensitivity,
     occupancy,
     whereabouts,
     travel,
     transfers,
     marginal,
+    guidance,
     assumptions,
     data_quality,
     certificate,
@@ -37,5 +47,6 @@ ORDER = (
 
 
 def sections(run: Run) -> list[Section]:
-    """All sections of the report."""
-    return [section(run) for section in ORDER]
+    """All sections of the report; one about what a run does not hold is left out."""
+    made = [section(run) for section in ORDER]
+    return [section for section in made if section is not None]

@@ -30,6 +30,7 @@ from sufficiency.reports.facts import (
     as_int,
     group_of,
     records,
+    widest,
 )
 from sufficiency.vocabulary import (
     KINDS,
@@ -485,17 +486,21 @@ def local_places(run: Run) -> Section:
         "tier of support, not the placement a child has today. Some of the gap is choice: the "
         "planning model leaves room for families' preferences."
     )
-    years = sorted({run.first, (run.first + run.last) // 2, run.last})
+    gaps = run.plan.gaps
+    largest = max(as_float(gaps[["gap", "gap_without_schemes"]].to_numpy().max()), 3.0)
+    by_phase = gaps.groupby(["phase", "academic_year"])[["gap", "gap_without_schemes"]].sum()
+    worst = by_phase.max(axis=1).groupby("phase").max()
     blocks: list[Block] = [_gap_chart(run)]
-    blocks += [_gap_table(run, phase, years) for phase in run.school_phases]
-    blocks.append(
-        Text(
-            "A number is the children of that locality, age and area of need without a local "
-            "state place; the darker the cell, the more children. A dash means that nobody needs "
-            "such a place. Every phase and year is in tables/gaps.csv.",
-            "note",
+    blocks += [_gap_map(run, p, largest) for p in run.phases if worst.get(p, 0.0) >= DRAWN_GAP]
+    few = [p for p in run.phases if TOLERANCE < worst.get(p, 0.0) < DRAWN_GAP]
+    if few:
+        blocks.append(
+            Text(
+                f"Not drawn, for fewer than {DRAWN_GAP} children have no local place in any year: "
+                f"{fmt.in_words(few)}. Their numbers are in tables/gaps.csv.",
+                "note",
+            )
         )
-    )
     return Section("gaps", "Do we have enough local places?", answer, number, sure, blocks)
 
 
@@ -548,44 +553,95 @@ def _gap_chart(run: Run) -> Figure:
     )  # fmt: skip
 
 
-def _gap_table(run: Run, phase: str, years: Sequence[int]) -> Table:
+DRAWN_GAP = 8
+"""Children without a local place in some year from which a phase is worth a picture."""
+
+
+def _designations(run: Run) -> list[str]:
     gaps = run.plan.gaps
-    part = gaps[(gaps["phase"] == phase) & gaps["academic_year"].isin(years)]
-    designations = [d for d in dict(run.rule("designations", {})) if d in set(gaps["designation"])]
-    designations += sorted(set(gaps["designation"]) - set(designations))
-    largest = max(as_float(part["gap"].max()) if len(part) else 0.0, 3.0)
-    table = part.set_index(["locality", "designation", "academic_year"])
+    known = [d for d in dict(run.rule("designations", {})) if d in set(gaps["designation"])]
+    return known + sorted(set(gaps["designation"]) - set(known))
+
+
+def _gap_map(run: Run, phase: str, largest: float) -> Figure:
+    """Gaps of one phase by locality and designation, every year, without and with schemes."""
+    gaps = run.plan.gaps
+    part = gaps[gaps["phase"] == phase]
+    localities = sorted(set(gaps["locality"]))
+    cells = {
+        (str(r.locality), str(r.designation), as_int(r.academic_year)): (
+            as_float(r.gap_without_schemes), as_float(r.gap),
+        )
+        for r in records(part)
+    }  # fmt: skip
     shown = run.without is not None
-    rows = []
-    for designation in designations:
+    grids: list[list[charts.HeatRow]] = [[], []]
+    rows: list[Row] = []
+    for designation in _designations(run):
         if designation not in set(part["designation"]):
             continue
+        for grid in grids:
+            grid.append(charts.HeatRow(designation))
         rows.append(Row(designation))
-        for locality in sorted(set(gaps["locality"])):
-            cells = []
-            for year in years:
-                key = (locality, designation, year)
-                if key not in table.index:
-                    cells += [Cell(fmt.NONE, "nobody needs such a place")] * (2 if shown else 1)
-                    continue
-                needing, gap = (as_float(table.at[key, c]) for c in ("children_needing", "gap"))
-                tone = str(min(3, math.ceil(gap / largest * 3))) if gap >= 0.5 else "0"
-                if shown:
-                    before = as_float(table.at[key, "gap_without_schemes"])
-                    level = str(min(3, math.ceil(before / largest * 3))) if before >= 0.5 else "0"
-                    cells.append(Cell(fmt.count(before), tone=level))
-                cells.append(Cell(fmt.count(gap), f"of {fmt.count(needing)}", tone))
-            rows.append(Row(locality, cells))
-    width = 2 if shown else 1
-    heads = ["without", "with"] if shown else ["gap"]
-    return Table(
+        for locality in localities:
+            pairs = [cells.get((locality, designation, y)) for y in run.years]
+            if all(p is None for p in pairs):
+                continue
+            for at, grid in enumerate(grids):
+                grid.append(charts.HeatRow(locality, [p[at] if p else None for p in pairs]))
+            listed = [("with schemes", 1)]
+            if shown:
+                listed.insert(0, ("committed only", 0))
+            for words, at in listed:
+                rows.append(
+                    Row(
+                        f"{locality}, {words}" if shown else locality,
+                        [
+                            Cell(fmt.NONE, "nobody needs such a place")
+                            if p is None
+                            else Cell(fmt.count(p[at]), tone=str(charts.heat_level(p[at], largest)))
+                            for p in pairs
+                        ],
+                    )
+                )
+    total = part.groupby("academic_year")[["gap", "gap_without_schemes"]].sum()
+    end = as_float(total["gap"].get(run.last, 0.0))
+    before = as_float(total["gap_without_schemes"].get(run.last, 0.0))
+    name = fmt.capital_first(phase)
+    title = (
+        f"{name}: {fmt.whole(end)} missing in {year_label(run.last)}, {fmt.whole(before)} without "
+        "schemes"
+        if shown
+        else f"{name}: {fmt.children(end)} missing in {year_label(run.last)}"
+    )
+    by = part[part["academic_year"] == run.last].groupby(["locality", "designation"])["gap"].sum()
+    worst = ""
+    if len(by) and as_float(by.max()) >= 0.5:
+        place, designation = widest(by)
+        worst = f" Widest: {designation} in {place}, {fmt.children(as_float(by.max()))}."
+    pictures = (
+        [("With committed schemes only", grids[0]), ("With the plan's schemes", grids[1])]
+        if shown
+        else [("Gap", grids[1])]
+    )
+    labels = run.labels
+    return Figure(
+        title=title,
         caption=(
-            f"{fmt.capital_first(phase)} age: children without a local state place"
-            + (", without and with the plan's schemes" if shown else "")
+            f"Children of {phase} age who need more than a mainstream class and are not in a local "
+            f"state place, by area of need and locality, {run.authority}; {labels[0]} actual, "
+            "later years projected. The darker, the more children, on one scale for all phases; "
+            "dash: nobody needs such a place; pale without a number: fewer than half a child. "
+            "Source: tables/gaps.csv."
         ),
-        headers=["Locality", *heads * len(years)],
-        groups=[("", 1), *[(year_label(y), width) for y in years]],
-        rows=rows,
-        source="tables/gaps.csv",
-        dense=True,
+        alt=f"{title}.{worst}",
+        draw=lambda width: charts.render(charts.heat_grid(pictures, labels, width, largest)),
+        table=Table(
+            caption=f"{name} age: children without a local state place",
+            headers=["Locality", *labels],
+            rows=rows,
+            source="tables/gaps.csv",
+            folded="Numbers behind this chart",
+            dense=True,
+        ),
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sufficiency.plan import Plan
-from sufficiency.reports import charts, place_map
+from sufficiency.reports import charts, measures, place_map
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import (
     Block,
@@ -280,8 +280,17 @@ def whereabouts(run: Run) -> Section:
         draw=lambda width: place_map.draw(data, width),
         key=_map_key(data),
         table=_journeys_table(run, data),
+        parts=True,
     )
-    blocks: list[Block] = [figure]
+    blocks: list[Block] = [
+        Text(
+            "Point at an area, a school or a scheme, or reach schools and schemes with the Tab "
+            "key, to read what it is. Every area stands in the last table of this section.",
+            "note",
+        ),
+        figure,
+        _missing_map(run, data),
+    ]
     if len(data.schemes):
         blocks.append(
             Table(
@@ -304,22 +313,81 @@ def whereabouts(run: Run) -> Section:
                 dense=True,
             )
         )
+    blocks.append(_areas_table(run, data))
     return Section("map", question, answer, number, sure, blocks)
 
 
-def _map_key(data: place_map.MapData) -> Legend:
+def _missing_map(run: Run, data: place_map.MapData) -> Figure:
+    """The same map, with areas shaded by children without a local state place."""
+    total = as_float(data.cells["missing"].sum())
+    unmet = as_float(data.cells["unmet"].sum())
+    by = data.cells.groupby("locality")["missing"].sum()
+    title = (
+        f"Most missing local places in {year_label(run.last)}: {by.idxmax()}"
+        if total >= 0.5
+        else f"Hardly anybody lacks a local place in {year_label(run.last)}"
+    )
+    if len(title.split()) > 10:
+        title = f"{fmt.whole(total)} missing local places in {year_label(run.last)}"
+    return Figure(
+        title=title,
+        caption=(
+            "Children who need more than a mainstream class and are not in a local state place, by "
+            f"home area, {run.authority}, {year_label(run.last)}, projected, with the plan's "
+            f"schemes: {fmt.whole(total)} in all, of whom "
+            f"{fmt.count(unmet)} have no suitable place at all. Source: tables/placements.csv, "
+            "tables/unmet.csv."
+        ),
+        alt=f"{title}. "
+        + "; ".join(f"{name} {fmt.count(as_float(v))}" for name, v in by.items())
+        + ".",
+        draw=lambda width: place_map.draw(data, width, "missing"),
+        key=_map_key(data, "missing"),
+        parts=True,
+    )
+
+
+def _areas_table(run: Run, data: place_map.MapData) -> Table:
+    """Every area of the map, for those who cannot point at it."""
+    rows: list[Row] = []
+    for locality, part in data.cells.groupby("locality", sort=True):
+        rows.append(Row(str(locality)))
+        for c in records(part.sort_values("name")):
+            rows.append(
+                Row(
+                    str(c.name),
+                    [
+                        *fmt.counts((c.children, c.needing, c.missing, c.unmet)),
+                        fmt.NOT_AVAILABLE if math.isnan(c.minutes) else fmt.whole(c.minutes),
+                    ],
+                )
+            )
+    return Table(
+        caption=f"Every area in {year_label(run.last)}, with the plan's schemes",
+        headers=["Area", "Children with a plan", "Need more than a mainstream class",
+                 "Without a local state place", "No suitable place", "Median minutes"],
+        rows=rows,
+        source="tables/placements.csv, tables/unmet.csv",
+        folded=f"All {len(data.cells):,} areas",
+        dense=True,
+    )  # fmt: skip
+
+
+def _map_key(data: place_map.MapData, shaded: str = "minutes") -> Legend:
     low, middle, high = (f"{b:.0f}" for b in place_map.BREAKS)
+    words: tuple[str, ...] = (
+        f"up to {low} minutes", f"{low} to {middle}", f"{middle} to {high}", f"over {high} minutes",
+    )  # fmt: skip
+    nobody = bool(data.cells["minutes"].isna().any())
+    if shaded == "missing":
+        words = ("fewer than half a child", "up to 2 children", "2 to 5", "5 or more")
+        nobody = bool((data.cells["needing"] < 1e-9).any())
     entries = [
-        (place_map.swatch(fill), words)
-        for fill, words in zip(
-            place_map.FILLS,
-            (f"up to {low} minutes", f"{low} to {middle}", f"{middle} to {high}",
-             f"over {high} minutes"),
-            strict=True,
-        )
-    ]  # fmt: skip
-    if data.cells["minutes"].isna().any():
-        entries.append((place_map.swatch(place_map.NO_CHILDREN), "no child in such provision"))
+        (place_map.swatch(fill), text) for fill, text in zip(place_map.FILLS, words, strict=True)
+    ]
+    if nobody:
+        none = "nobody needs such a place" if shaded == "missing" else "no child in such provision"
+        entries.append((place_map.swatch(place_map.NO_CHILDREN), none))
     present = set(data.provisions["group"]) | set(data.schemes["group"])
     for group in GROUPS:
         if group in present:
@@ -329,6 +397,9 @@ def _map_key(data: place_map.MapData) -> Legend:
         entries.append((place_map.mark_swatch(place_map.badge_swatch()), "scheme that opens"))
     if len(data.sites):
         entries.append((place_map.mark_swatch(place_map.site_swatch()), "candidate site, not used"))
+    for places in (10, 150):
+        mark = place_map.symbol("State special school", 11, 11, place_map.radius(places, False))
+        entries.append((place_map.mark_swatch(mark), f"{places} places"))
     return Legend(entries)
 
 
@@ -396,6 +467,7 @@ def travel(run: Run) -> Section:
         number,
         sure,
         [
+            *_journey_bands(run),
             *([_travel_chart(run, table, phases, guides)] if phases else []),
             _travel_table(run, run.plan, "", "tables/travel_summary.csv"),
             *(
@@ -410,6 +482,66 @@ def travel(run: Run) -> Section:
             ),
         ],
     )  # fmt: skip
+
+
+def _journey_bands(run: Run) -> list[Figure]:
+    """Children by length of journey against the guides of 45 and 75 minutes."""
+    table = measures.journeys(run, run.plan)
+    before = measures.journeys(run, run.without) if run.without is not None else None
+    if as_float(table.to_numpy().sum()) < TOLERANCE:
+        return []
+    names = list(measures.BAND_NAMES)
+    base, last = year_label(run.base), year_label(run.last)
+    over = [as_float(table.loc[names[3:], y].sum()) for y in (run.base, run.last)]
+    title = (
+        f"{fmt.capital_first(fmt.children(over[1]))} over 45 minutes in {last}, "
+        f"{fmt.whole(over[0])} in {base}"
+    )
+    series = [
+        (base, list(table[run.base]), "#b1b4b6"),
+        *([("without", list(before[run.last]), charts.SHADES[0])] if before is not None else []),
+        (last, list(table[run.last]), charts.NAVY),
+    ]
+    entries = [(place_map.swatch("#b1b4b6"), f"{base}, actual")]
+    if before is not None:
+        words = f"{last}, projected, committed schemes only"
+        entries.append((place_map.swatch(charts.SHADES[0]), words))
+    entries.append((place_map.swatch(charts.NAVY), f"{last}, projected, with the plan's schemes"))
+    rows = []
+    for name in names:
+        cells = [fmt.count(as_float(table.at[name, run.base]))]
+        if before is not None:
+            cells.append(fmt.count(as_float(before.at[name, run.last])))
+        rows.append(Row(f"{name} minutes", [*cells, fmt.count(as_float(table.at[name, run.last]))]))
+    totals = [table[run.base].sum(), *([before[run.last].sum()] if before is not None else []),
+              table[run.last].sum()]  # fmt: skip
+    rows.append(Row("All journeys", fmt.counts(totals), total=True))
+    heads = [f"{base} actual", *([f"{last}, committed only"] if before is not None else []), last]
+    return [
+        Figure(
+            title=title,
+            caption=(
+                f"Children by one-way minutes, all phases, {run.authority}. The guides are 45 "
+                "minutes up to Year 6 and 75 minutes from Year 7 in the model of England; a "
+                "journey over one may be right for a child. Source: tables/placements.csv, "
+                "tables/stays.csv."
+            ),
+            alt=f"{title}. In {last}: "
+            + "; ".join(f"{n} minutes {fmt.count(as_float(table.at[n, run.last]))}" for n in names)
+            + ".",
+            draw=lambda width: charts.render(
+                charts.bands(names, series, [(2, "45"), (4, "75")], width, "Children")
+            ),
+            key=Legend(entries),
+            table=Table(
+                caption="Children by one-way minutes",
+                headers=["Journey", *heads],
+                rows=rows,
+                source="tables/placements.csv",
+                folded="Numbers behind this chart",
+            ),
+        )
+    ]
 
 
 def _travel_chart(
@@ -542,6 +674,7 @@ def transfers(run: Run) -> Section:
     for point in points:
         part = table[table["transition_point"] == point]
         phase = names.get(str(point), "")
+        blocks.append(_flow_chart(run, part, as_int(point), phase))
         blocks.append(_transfer_table(part, order, as_int(point), phase, run.period))
     blocks.append(
         Text(
@@ -551,6 +684,46 @@ def transfers(run: Run) -> Section:
         )
     )
     return Section("transfers", question, answer, number, sure, blocks)
+
+
+def _flow_chart(run: Run, part: pd.DataFrame, point: int, phase: str) -> Figure:
+    """Who goes from kind to kind at one transition point, over all planned years."""
+    flows = part.groupby(["came", "goes"], as_index=False)["children"].sum()
+    drawn = flows[flows["children"] >= TOLERANCE]
+    known = drawn[drawn["came"] != "New plan"]
+    moved = known[known["came"] != known["goes"]]
+    at = year_group_name(point)
+    among = as_float(known["children"].sum())
+    share = fmt.share_of(as_float(moved["children"].sum()), among)
+    title = (
+        f"At {at}, {share} change their kind of placement"
+        if among > TOLERANCE
+        else f"At {at}, all placements are new"
+    )
+    biggest = moved.sort_values("children", ascending=False).head(4)
+    spoken = "; ".join(
+        f"{r.came} to {r.goes} {fmt.count(as_float(r.children))}" for r in records(biggest)
+    )
+    key = [(place_map.swatch(charts.STAYS), "stays in the same kind")]
+    if (drawn["came"] == "New plan").any():
+        key.append((place_map.swatch(charts.JOINS), "new plan"))
+    key += [
+        (place_map.swatch(charts.COLOURS[g]), f"from {g}")
+        for g in charts.COLOURS
+        if g in set(moved["came"])
+    ]
+    return Figure(
+        title=title,
+        caption=(
+            f"Children who enter {at}{f' ({phase})' if phase else ''}, {run.authority}, over "
+            f"{run.period}, projected, with the plan's schemes. Left: where they were the year "
+            "before; right: where they go; the thicker, the more children. "
+            "Source: tables/transfers.csv."
+        ),
+        alt=f"{title}. " + (f"Largest changes: {spoken}." if spoken else "Nobody changes."),
+        draw=lambda width: charts.render(charts.flows(drawn, width)),
+        key=Legend(key),
+    )
 
 
 def _transfer_table(

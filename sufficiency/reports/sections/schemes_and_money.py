@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from sufficiency.plan import Plan
-from sufficiency.reports import charts, place_map
+from sufficiency.reports import charts, measures, place_map
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import (
     Block,
+    Cell,
     Figure,
     Heading,
     Legend,
@@ -74,6 +75,8 @@ def schemes(run: Run) -> Section:
     if len(opened):
         blocks.append(_schedule_chart(run))
     blocks.append(_scheme_table(run))
+    if len(opened):
+        blocks += _milestones(run)
     return Section("schemes", question, answer, number, sure, blocks)
 
 
@@ -88,6 +91,7 @@ def _schedule_chart(run: Run) -> Figure:
     else:
         title = f"{count} schemes open between September {first_year} and {last_year}"
     spending = run.plan.capital.groupby("scheme")["financial_year"].min()
+    months = measures.milestones(run)
     rows = pd.DataFrame(
         {
             "name": [f"{i}. {name}" for i, name in enumerate(opened["name"], start=1)],
@@ -102,16 +106,24 @@ def _schedule_chart(run: Run) -> Figure:
                 for s, o in zip(opened["scheme"], opened["opens"], strict=True)
             ],
             "colour": [charts.COLOURS[group_of(k)] for k in opened["kind"]],
+            "consult_at": [_since_april(m) for m in months["consultation"]],
+            "decide_at": [_since_april(m) for m in months["decision"]],
+            "notify_at": [_since_april(m) for m in months["notify"]],
+            "full_at": [y + 5 / 12 for y in months["full"]],
         }
     )
     kinds = list(dict.fromkeys(group_of(k) for k in opened["kind"]))
     entries = [(place_map.swatch(charts.COLOURS[k]), f"{k}, open") for k in kinds]
     entries.append((place_map.dashed_swatch(), "Capital is being spent"))
+    entries.append((place_map.line_swatch(), "Consultation, notice and decision, at the latest"))
+    entries.append((place_map.diamond_swatch(), "December: DfE told of the places"))
+    entries.append((place_map.full_swatch(), "All places on offer"))
     return Figure(
         title=title,
         caption=(
             f"Schemes that open, {run.authority}, by opening: dashed bar while capital is spent, "
-            f"solid bar from the opening September to the end of {year_label(run.last)}. "
+            f"solid bar from the opening September to the end of {year_label(run.last)}; the "
+            "dates before are counted back and are no plan of anybody's. "
             "Source: tables/schemes.csv, tables/capital.csv."
         ),
         alt=f"{title}: " + "; ".join(f"{r.name} {r.opens}" for r in records(opened)) + ".",
@@ -120,6 +132,71 @@ def _schedule_chart(run: Run) -> Figure:
         ),
         key=Legend(entries),
     )
+
+
+def _since_april(month: str) -> float:
+    """A month such as 2026-12 in years, where April begins a whole one."""
+    year, number = (int(part) for part in month.split("-"))
+    return year + (number - 4) / 12
+
+
+def _month(text: str) -> str:
+    return fmt.date(f"{text}-01").removeprefix("1 ")
+
+
+def _milestones(run: Run) -> list[Block]:
+    """The latest month for each step of each scheme that opens."""
+    table = measures.milestones(run)
+    rows = []
+    for number, m in enumerate(records(table), start=1):
+        decided = m.status == "committed"
+
+        def month(text: str, done: bool = decided) -> Cell:
+            if done:
+                return Cell("decided", "already committed")
+            past = text < str(run.stamp.get("created", ""))[:7]
+            return Cell(
+                f"{'▲ ' if past else ''}{_month(text)}",
+                "before this plan was made" if past else "",
+                "over" if past else "",
+            )
+
+        rows.append(
+            Row(
+                f"{number}. {m.name}",
+                [
+                    month(m.consultation), month(m.notice), month(m.decision),
+                    financial_year_label(as_int(m.first_capital)), month(m.notify, False),
+                    f"September {m.opens}", f"{year_label(as_int(m.full))}",
+                ],
+            )
+        )  # fmt: skip
+    late = as_int((table["passed"] & (table["status"] != "committed")).sum())
+    words = (
+        f"{fmt.capital_first(fmt.number_of(late, 'scheme', 'schemes'))} would spend capital in a "
+        "financial year that leaves no time for consultation, notice and decision before it "
+        "(marked ▲). Either the first capital is design work at the authority's risk, or the "
+        "scheme is later than the plan has it: run a what-if with a later earliest opening."
+    )
+    return [
+        Table(
+            caption="The latest month for each step, counted back from the first capital and the "
+            "opening",
+            headers=["Scheme", "Consultation begins", "Notice published", "Decision",
+                     "First capital (financial year)", "DfE told of the places", "Opens",
+                     "All places on offer"],
+            rows=rows,
+            source="tables/capital.csv, tables/schemes.csv",
+            text_columns=frozenset(range(1, 8)),
+            dense=True,
+        ),
+        *([Text(words, "failure")] if late else []),
+        Text(
+            f"{measures.MILESTONE_SOURCE}. A new school opens by the academy presumption or a "
+            "competition, which takes longer.",
+            "note",
+        ),
+    ]  # fmt: skip
 
 
 def _reason(run: Run, scheme: Any) -> str:

@@ -1,0 +1,1 @@
+"""Studies of a finished run: questions that take several plans to answer."""
