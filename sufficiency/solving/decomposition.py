@@ -34,6 +34,7 @@ from sufficiency.solving.prices import Cut, Prices
 from sufficiency.solving.structure import (
     Folded,
     Ints,
+    Pooled,
     Structure,
     form_of,
     matrix_of,
@@ -212,7 +213,8 @@ class SchemeSearch:
         if self._simple:
             return
         self.folded = Folded(form, structure)
-        self._form, self._structure = self.folded.form, self.folded.structure
+        self.pooled = Pooled(self.folded.form, self.folded.structure)
+        self._form, self._structure = self.pooled.form, self.pooled.structure
         self.prices = Prices(self._form, self._structure)
         self.master = Master(self._form, self._structure)
         self._placements: Placements | None = None
@@ -449,11 +451,11 @@ class SchemeSearch:
     def _outcome(self, placed: Placed, status: str, bound: float) -> Outcome:
         return Outcome(
             status,
-            self.folded.unfold(placed.values),
+            self.folded.unfold(self.pooled.expand(placed.values)),
             placed.cost,
             bound,
             self._seconds(),
-            self.folded.unfold_prices(placed.prices),
+            self.folded.unfold_prices(self.pooled.expand_prices(placed.prices)),
         )
 
 

@@ -152,6 +152,106 @@ class Folded:
         return prices
 
 
+class Pooled:
+    """A form in which choice rows that nothing tells apart are one, and their columns too.
+
+    Children of two areas who have the same choices at the same cost (in mainstream schools near
+    home, say) need not be told apart; what is placed is shared out among them afterwards, in
+    proportion. Exact for values that need not be whole.
+    """
+
+    def __init__(self, form: StandardForm, structure: Structure) -> None:
+        self.whole, self._structure = form, structure
+        columns, rows = _same(form, structure)
+        smaller, column_group, row_group = merged(form, columns, rows)
+        first_column = np.unique(columns, return_index=True)[1]
+        first_row = np.unique(rows, return_index=True)[1]
+        summed = sp.csr_matrix((np.ones(len(rows)), (row_group, np.arange(len(rows)))))
+        part = (summed @ matrix_of(form)).tocsc()
+        difference = part - part[:, first_column[column_group]]
+        uncertain = abs(difference).max() > 1e-6 if difference.nnz else False
+        uncertain |= bool(np.any(np.abs(form.cost - form.cost[first_column][column_group]) > 1e-2))
+        if uncertain:  # two different columns fell into one group: tell all apart
+            first_column, first_row = np.arange(len(columns)), np.arange(len(rows))
+            smaller, column_group, row_group = merged(form, first_column, first_row)
+        self.form, self._column_group, self._row_group = smaller, column_group, row_group
+        choice = np.where(structure.choice >= 0, first_row[row_group[structure.choice]], -1)
+        self.structure = replace(structure, choice=choice).part(first_column, first_row)
+
+    def expand(self, values: Floats) -> Floats:
+        """Values of all columns, shared out in proportion to what each choice row has to give."""
+        structure, rows = self._structure, len(self.whole.row_lower)
+        found = values[self._column_group]
+        chosen = np.flatnonzero(structure.choice >= 0)
+        matrix = matrix_of(self.whole).tocsr()
+        own = structure.choice
+        total = np.zeros(rows)
+        pool = np.bincount(own[chosen], minlength=rows) > 0
+        given = np.where(pool, self.whole.row_lower, 0.0)
+        stages = structure.stage[chosen]
+        for stage in np.unique(stages):
+            columns = chosen[stages == stage]
+            here = np.unique(own[columns])
+            so_far = np.zeros(len(found))
+            earlier = chosen[stages < stage]
+            so_far[earlier] = found[earlier]
+            total[here] = given[here] - matrix[here] @ so_far
+            of_group = np.bincount(self._row_group[here], total[here], len(self.form.row_lower))
+            share = total[own[columns]] / np.maximum(of_group[self._row_group[own[columns]]], 1e-12)
+            found[columns] = values[self._column_group[columns]] * np.maximum(share, 0.0)
+        return np.asarray(found, dtype=float)
+
+    def expand_prices(self, prices: Floats) -> Floats:
+        """Prices of all rows: the same for all rows of a group."""
+        return np.asarray(prices[self._row_group], dtype=float)
+
+
+def _same(form: StandardForm, structure: Structure) -> tuple[Ints, Ints]:
+    """Group numbers of columns and rows, of which a group can be treated as one.
+
+    Choice rows are alike when their columns are, pair by pair; columns are alike when they cost the
+    same, stand in shared rows with the same coefficients, hang on the same switch, and lead to
+    alike rows. Found from the last stage backwards, by random numbers in place of comparisons.
+    """
+    random = np.random.default_rng(1)
+    matrix = matrix_of(form)
+    by_column, by_row = matrix.T.tocsr(), matrix.tocsr()
+    rows, count = len(form.row_lower), len(form.cost)
+    chosen = np.flatnonzero(structure.choice >= 0)
+    local = np.zeros(rows, dtype=bool)
+    local[structure.choice[chosen]] = True
+    shared = np.where(local | structure.link, 0.0, random.random(rows))
+    mark = np.round(by_column @ shared, 7) + np.round(form.cost, 2) * random.random()
+    links = np.flatnonzero(structure.link)
+    entries = by_row[links].tocoo()
+    on = structure.switch[entries.col]
+    switch_of, linked = np.zeros(len(links), np.int64), np.zeros(len(links), np.int64)
+    switch_of[entries.row[on]], linked[entries.row[~on]] = entries.col[on], entries.col[~on]
+    mark[linked] += random.random(count)[switch_of] * 1e3
+    kind = np.zeros(rows)
+    row_groups = np.arange(rows, dtype=np.int64)
+    column_groups = np.arange(count, dtype=np.int64)
+    for stage in np.unique(structure.stage[chosen])[::-1]:
+        columns = chosen[structure.stage[chosen] == stage]
+        mark[columns] += np.round(by_column[columns] @ kind, 5)
+        own = structure.choice[columns]
+        here = np.unique(own)
+        ids, marked = np.unique(np.round(mark[columns], 4), return_inverse=True)
+        # Two sums of random numbers a row: that other columns have both is out of the question.
+        sums = [np.bincount(own, random.random(len(ids))[marked], rows)[here] for _ in range(2)]
+        pair = np.rec.fromarrays([np.round(total, 9) for total in sums])
+        _, first, group = np.unique(pair, return_index=True, return_inverse=True)
+        row_groups[here] = here[first][group]
+        kind[here] = random.random(len(first))[group] * 1e3
+        pair = np.rec.fromarrays([row_groups[own], np.round(mark[columns], 4)])
+        _, first, group = np.unique(pair, return_index=True, return_inverse=True)
+        column_groups[columns] = columns[first][group]
+    pair = np.rec.fromarrays([switch_of, column_groups[linked]])
+    _, first, group = np.unique(pair, return_index=True, return_inverse=True)
+    row_groups[links] = links[first][group]
+    return column_groups, row_groups
+
+
 def powers(steps: Any) -> Any:
     """The sum of all powers, from the first, of a matrix whose powers end in zero."""
     power = total = steps
