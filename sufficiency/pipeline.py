@@ -753,6 +753,10 @@ def write_results(
         InputError: when the folder cannot be written or holds something else.
     """
 
+    # The inputs say what the plan was asked for, and the audit reads it from there.
+    whole = bool(plan.stamp.get("solver", {}).get("whole_children", False))
+    loaded = replace(loaded, settings=replace(loaded.settings, whole_children=whole))
+
     def finish(aside: Path) -> Mapping[str, Any]:
         audit = audit_summary(auditing.audit_run(aside))
         plan.stamp["audit"] = audit

@@ -62,11 +62,11 @@ RUNNING_COST: Final = {
 Tables = dict[str, pd.DataFrame]
 
 
-def write_example(size: str, folder: Path) -> Path:
+def write_example(size: str | Size, folder: Path) -> Path:
     """Write one fictional authority and its scenario.
 
     Args:
-        size: a name in :data:`SIZES`: small, median or large.
+        size: a name in :data:`SIZES` (small, median or large), or an example of one's own.
         folder: where ``geodata/<authority>`` and ``scenarios/<size>`` are written; existing
             files of the same names are replaced.
 
@@ -76,7 +76,7 @@ def write_example(size: str, folder: Path) -> Path:
     Raises:
         KeyError: when there is no example of this name.
     """
-    example = SIZES[size]
+    example = size if isinstance(size, Size) else SIZES[size]
     geodata = folder / "geodata" / example.folder
     scenario = folder / "scenarios" / example.name
     geodata.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
 from sufficiency.solving.decomposition import Limits, SchemeSearch
+from sufficiency.solving.formulations import FORMULATIONS, solve_as
 from sufficiency.solving.highs import (
     Outcome,
     Progress,
@@ -14,6 +15,7 @@ from sufficiency.solving.reading import Labels
 from sufficiency.solving.structure import Structure
 
 __all__ = [
+    "FORMULATIONS",
     "Labels",
     "Limits",
     "Outcome",
@@ -24,5 +26,6 @@ __all__ = [
     "Structure",
     "contradictions",
     "solve",
+    "solve_as",
     "solver_version",
 ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sufficiency.pipeline import optimise
+from sufficiency.pipeline import optimise, write_results
 from sufficiency.placement.model import build
 from sufficiency.rules import Preference, WhatIf
 from sufficiency.solving import SolveOptions, StandardForm, solve
@@ -86,8 +87,11 @@ def test_whole_children_and_the_right_to_stay_on() -> None:
     assert plan.stamp["solver"]["gap"] == pytest.approx(0)
 
 
-def test_a_preference_floor_may_be_missed_by_less_than_a_whole_child() -> None:
-    """A quarter of three prefers dear J: three quarters of a child, or none in whole children."""
+def test_a_preference_floor_may_be_missed_by_less_than_a_whole_child(tmp_path: Path) -> None:
+    """A quarter of three prefers dear J: three quarters of a child, or none in whole children.
+
+    The run folder says that whole children were asked for, so that its audit agrees as well.
+    """
     rule = Preference(("independent_special",), (3,), ("primary",), 0.25, 1.0)
     loaded = world(
         model=bare_model(preference=(rule,)),
@@ -98,6 +102,8 @@ def test_a_preference_floor_may_be_missed_by_less_than_a_whole_child() -> None:
     assert placed(solved(loaded), 2026) == pytest.approx({"J": 0.75, "P": 2.25})
     plan = optimise(loaded, gap=0.0, whole_children=True)
     assert placed(plan, 2026) == pytest.approx({"P": 3})
+    assert plan.stamp["audit"]["passed"], plan.stamp["audit"]["differences"]
+    write_results(plan, loaded, tmp_path / "run", report=False)
     assert plan.stamp["audit"]["passed"], plan.stamp["audit"]["differences"]
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m tests.benchmarks`` measures, compares and writes docs/benchmarks.md."""
