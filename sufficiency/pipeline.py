@@ -41,6 +41,7 @@ from sufficiency.rules import (
 )
 from sufficiency.shipped import model_path, scenario_path
 from sufficiency.solving import (
+    Limits,
     Outcome,
     Progress,
     SchemeSearch,
@@ -550,7 +551,7 @@ def optimise(
         final = solve(settled, replace(options, time_limit=None))
         final = final if final.found else best
     tell("Placing children without new schemes")
-    without = _place(search, form, _committed(question))
+    without = _place(search, form, _do_nothing(search, form, question))
     if not best.found or (without.objective < best.objective and not whole_children):
         best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
         final = best
@@ -577,9 +578,22 @@ def optimise(
     return plan
 
 
-def _committed(q: Question) -> dict[tuple[int, int], float]:
-    """Every z of the plan that opens nothing but the committed schemes."""
+def _do_nothing(
+    search: SchemeSearch, form: StandardForm, q: Question
+) -> dict[tuple[int, int], float] | np.ndarray[Any, Any]:
+    """The schemes of the plan that opens nothing but what is committed, and what that requires."""
     committed = q.schemes["committed"].to_numpy(int)
+    needed = set(np.flatnonzero(committed >= 1).tolist())
+    count = 0
+    while len(needed) > count:
+        count = len(needed)
+        needed |= {required for scheme, required in q.prerequisites if scheme in needed}
+    if any(committed[s] < 1 for s in needed):
+        _, opens = form.columns.of("open")
+        upper = np.array([float(s in needed) for s, _ in opens])
+        found = search.run(limits=Limits(upper=upper))
+        if found.found:
+            return found.values
     return {
         (s, t): float(1 <= committed[s] <= t)
         for s in range(len(q.schemes))

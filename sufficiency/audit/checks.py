@@ -128,7 +128,9 @@ def audit_both(inputs: AuditInputs, plan: PlanTables) -> AuditResult:
         return result
     beside = audit(inputs, other)
     tally = Tally("only committed schemes")
-    committed = {str(name) for name in inputs.scenario.get("committed") or {}}
+    committed = _with_what_they_require(
+        {str(name) for name in inputs.scenario.get("committed") or {}}, inputs.schemes
+    )
     opened = plain(other.schemes, PLAN_TABLES["schemes"])
     for scheme, opens in zip(opened["scheme"], opened["opens"], strict=True):
         tally.word(
@@ -140,6 +142,21 @@ def audit_both(inputs: AuditInputs, plan: PlanTables) -> AuditResult:
         named = dataclasses.replace(difference, check=f"without schemes, {difference.check}")
         result.differences.append(named)
     return result
+
+
+def _with_what_they_require(names: set[str], schemes: pd.DataFrame) -> set[str]:
+    """Schemes, and the schemes that must be open before them or with them."""
+    listed = schemes["requires"] if "requires" in schemes else [""] * len(schemes)
+    required: dict[str, list[str]] = {}
+    for name, needed, enlarged in zip(schemes["scheme"], listed, schemes["provision"], strict=True):
+        required[str(name)] = [*cells(needed), str(enlarged)]
+    known, found = set(required), set(names)
+    waiting = list(names)
+    while waiting:
+        more = [r for r in required.get(waiting.pop(), []) if r in known and r not in found]
+        found.update(more)
+        waiting += more
+    return found
 
 
 class Tally:

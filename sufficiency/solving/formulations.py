@@ -32,6 +32,7 @@ from sufficiency.solving.highs import (
     StandardForm,
     solve,
 )
+from sufficiency.solving.reading import Labels
 from sufficiency.solving.structure import Structure, matrix_of
 
 Ints = NDArray[np.int64]
@@ -92,7 +93,7 @@ class _Links:
 def _stated(
     form: StandardForm,
     matrix: Any,
-    rows: list[tuple[str, Any]],
+    rows: Labels,
     row_lower: Floats,
     row_upper: Floats,
 ) -> StandardForm:
@@ -158,12 +159,12 @@ def _with_links_summed(
     sums = sums[np.flatnonzero(~alone)]
     upper = form.upper.copy()
     np.minimum.at(upper, links.column, links.most)
-    rows = [row for row, k in zip(form.rows, kept, strict=True) if k]
+    rows = form.rows[kept]
     count = sums.shape[0]
     return _stated(
         replace(form, upper=upper),
         sp.vstack([matrix_of(form).tocsr()[np.flatnonzero(kept)], sums]),
-        [*rows, *(("links_summed", i) for i in range(count))],
+        rows + Labels([("links_summed", np.arange(count))]),
         np.concatenate([form.row_lower[kept], np.full(count, -math.inf)]),
         np.concatenate([form.row_upper[kept], np.zeros(count)]),
     )
@@ -228,7 +229,7 @@ def _by_opening(form: StandardForm, structure: Structure) -> _Substituted:
     changed = _stated(
         replace(form, cost=np.asarray(expand.T @ form.cost), lower=lower, upper=upper),
         sp.vstack([matrix[kept] @ expand, expand[rows]]),
-        [*(form.rows[i] for i in kept), *(("opens_by", int(j)) for j in rows)],
+        form.rows[kept] + Labels([("opens_by", np.asarray(rows, dtype=np.int64))]),
         np.concatenate([form.row_lower[kept], form.lower[rows]]),
         np.concatenate([form.row_upper[kept], form.upper[rows]]),
     )
@@ -287,7 +288,7 @@ def _with_surrogate(form: StandardForm, structure: Structure) -> StandardForm:
     return _stated(
         form,
         sp.vstack([matrix, added]),
-        [*form.rows, *(("surrogate", i) for i in range(len(right)))],
+        form.rows + Labels([("surrogate", np.arange(len(right)))]),
         np.concatenate([form.row_lower, np.array(right) - 1e-6]),
         np.concatenate([form.row_upper, np.full(len(right), math.inf)]),
     )
@@ -570,7 +571,7 @@ def _with_covers(
     return _stated(
         form,
         sp.vstack([matrix_of(form).tocsr(), *added]),
-        [*form.rows, *(("cover", i) for i in range(len(least)))],
+        form.rows + Labels([("cover", np.arange(len(least)))]),
         np.concatenate([form.row_lower, np.array(least, dtype=float)]),
         np.concatenate([form.row_upper, np.full(len(least), math.inf)]),
     )

@@ -196,9 +196,11 @@ class Placements:
         left = None if time_limit is None else time_limit - (time.monotonic() - clock)
         if left is not None and left <= 0:
             return None, none, none
-        solution = self._session.run(stop, left)
-        if solution is None:
+        session, self._session = self._session, None
+        solution = session.run(stop, left)
+        if solution is None:  # what was stopped is given to a fresh solver next time
             return None, none, none
+        self._session = session
         objective, held, dual = solution
         free = np.zeros(len(self._columns))
         free[self._held] = held

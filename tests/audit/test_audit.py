@@ -1013,7 +1013,7 @@ def test_tampered_file_is_named(tmp_path: Path) -> None:
     mix.to_parquet(path)
     scenario = tmp_path / "run" / "inputs" / "scenario.json"
     told = json.loads(scenario.read_text())
-    told["committed"] = {"D": "2027/28"}
+    told["committed"] = {"B": "2026/27"}
     scenario.write_text(json.dumps(told))
     names = {difference.check for difference in audit_run(tmp_path / "run").differences}
     assert {"without schemes, mix", "without schemes, only committed schemes"} <= names

@@ -602,6 +602,20 @@ def test_prerequisites() -> None:
     assert objective(plan) == pytest.approx(10 + 10 + 5 * 100 * 2)
 
 
+def test_what_a_committed_scheme_requires_opens_without_new_schemes_too() -> None:
+    """Y is decided and needs X: the plan to compare with opens both, and nothing else."""
+    loaded = world(
+        years=2,
+        schemes=[scheme("X"), scheme("Y", requires="X"), scheme("Z")],
+        projected=forecast(*joining("A", 2026, 5, years=2)),
+        scenario={"committed": {"Y": 2027}},
+    )
+    plan = solved(loaded)
+    assert plan.without_schemes is not None
+    assert opened(plan.without_schemes)["Y"] == 2027
+    assert set(opened(plan.without_schemes)) == {"X", "Y"}
+
+
 def test_prerequisites_of_a_module_that_enlarges_a_new_provision() -> None:
     """The second module stands on what the first creates, and so requires it."""
     loaded = world(
