@@ -537,7 +537,7 @@ def optimise(
         )
     tell("Searching for the best schemes")
     structure = Structure(**hints(question, form.columns, form.rows))
-    search = SchemeSearch(form, structure, options)
+    search = SchemeSearch(form, structure, options, beside=_committed(question, form))
     best = search.run(partial(tell, "Searching for the best schemes"))
     if best.status == "infeasible":
         raise NoPlanError("No plan can obey all rules at once.", ["The solver names no row."])
@@ -551,7 +551,7 @@ def optimise(
         final = solve(settled, replace(options, time_limit=None))
         final = final if final.found else best
     tell("Placing children without new schemes")
-    without = _place(search, form, _do_nothing(search, form, question))
+    without = _without_schemes(search, form, question)
     if not best.found or (without.objective < best.objective and not whole_children):
         best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
         final = best
@@ -578,10 +578,17 @@ def optimise(
     return plan
 
 
-def _do_nothing(
-    search: SchemeSearch, form: StandardForm, q: Question
-) -> dict[tuple[int, int], float] | np.ndarray[Any, Any]:
-    """The schemes of the plan that opens nothing but what is committed, and what that requires."""
+def _committed(q: Question, form: StandardForm) -> np.ndarray[Any, Any]:
+    """Values of all columns in which the committed schemes are open, and no others."""
+    committed = q.schemes["committed"].to_numpy(int)
+    at, index = form.columns.of("open")
+    values = np.zeros(len(form.columns))
+    values[at] = [float(1 <= committed[s] <= t) for s, t in index.tolist()]
+    return values
+
+
+def _without_schemes(search: SchemeSearch, form: StandardForm, q: Question) -> Outcome:
+    """Children placed with nothing but what is committed, and what that requires."""
     committed = q.schemes["committed"].to_numpy(int)
     needed = set(np.flatnonzero(committed >= 1).tolist())
     count = 0
@@ -593,12 +600,8 @@ def _do_nothing(
         upper = np.array([float(s in needed) for s, _ in opens])
         found = search.run(limits=Limits(upper=upper))
         if found.found:
-            return found.values
-    return {
-        (s, t): float(1 <= committed[s] <= t)
-        for s in range(len(q.schemes))
-        for t in q.scheme_columns(s)
-    }
+            return _place(search, form, found.values)
+    return _place(search, form, _committed(q, form))
 
 
 def _place(

@@ -10,6 +10,7 @@ new rule changes no line of this room.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -194,6 +195,36 @@ class Master:
         return outcome.bound / unit, np.round(switches) if whole else switches
 
 
+class _Beside:
+    """Switches that are placed in a thread of their own; what goes wrong there is done again."""
+
+    def __init__(self, switches: Floats) -> None:
+        self._switches = switches
+        self._placed: Placed | None = None
+        self._stop = threading.Event()
+        self._worker: threading.Thread | None = None
+
+    def begin(self, placements: Callable[[], Placements]) -> None:
+        def work() -> None:
+            with contextlib.suppress(RuntimeError):
+                self._placed = placements().place(self._switches, self._stop, None, exact=0.0)
+
+        self._worker = threading.Thread(target=work, daemon=True)
+        self._worker.start()
+
+    def wait(self, switches: Floats) -> Placed | None:
+        """What was found, when it was for these switches."""
+        if self._worker is None or not np.array_equal(switches, self._switches):
+            return None
+        try:
+            while self._worker.is_alive():
+                self._worker.join(timeout=0.05)
+        except KeyboardInterrupt:
+            self._stop.set()
+            raise
+        return self._placed
+
+
 class SchemeSearch:
     """Finds and proves a plan for one form; keeps what it learnt for the next question.
 
@@ -201,9 +232,17 @@ class SchemeSearch:
         form: the whole model.
         structure: what may be known of it.
         options: gap, time limit for the whole search, threads, seed.
+        beside: values of all columns, whose switches will be asked for in :meth:`place`: with
+            more threads than one, they are placed while the search goes on.
     """
 
-    def __init__(self, form: StandardForm, structure: Structure, options: SolveOptions) -> None:
+    def __init__(
+        self,
+        form: StandardForm,
+        structure: Structure,
+        options: SolveOptions,
+        beside: Floats | None = None,
+    ) -> None:
         self.options = options
         # Placements that must be whole numbers have no prices to cut with: searched as they are.
         others = bool((form.integer & ~structure.switch).any())
@@ -222,6 +261,9 @@ class SchemeSearch:
         self._stop = threading.Event()
         self._root: Placed | None = None
         self._remembered: list[Floats] = []
+        self._beside: _Beside | None = None
+        if beside is not None and options.threads > 1:
+            self._beside = _Beside(np.round(beside[self._switch]))
         self._plans: list[Placed] = []
         self._limits = Limits()
         self.best: Placed | None = None
@@ -279,7 +321,13 @@ class SchemeSearch:
         if self._simple:
             return solve(whole.with_fixed(on, given), options)
         self._stop.clear()
-        placed = self._ready(options).place(given[on], self._stop, None, exact=0.0)
+        placements = self._ready(options)
+        placed = self._beside.wait(given[on]) if self._beside is not None else None
+        try:
+            if placed is None:
+                placed = placements.place(given[on], self._stop, None, exact=0.0)
+        except Infeasible:
+            return Outcome("infeasible", np.zeros(0), math.inf, math.inf, self._seconds())
         if placed is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         return self._outcome(placed, "optimal", placed.cost)
@@ -379,9 +427,10 @@ class SchemeSearch:
             guide = outcome.row_dual[rows] if known else np.zeros(len(self._form.row_lower))
             guide = self.prices.completed(guide)
             self.bound = max(self.bound, self.prices.bound(guide))
-            self._placements = Placements(
-                self._form, self._structure, self.prices, guide, self.options
-            )
+            parts = self._form, self._structure, self.prices, guide, self.options
+            self._placements = Placements(*parts)
+            if self._beside is not None:
+                self._beside.begin(lambda: Placements(*parts))
         return self._placements
 
     def _learn(self, found: Placed) -> None:
