@@ -61,7 +61,7 @@ def analyst_model(q: Question) -> Any:
     m.beyond = pyo.Var(q.place_keys, domain=pyo.NonNegativeReals)
     m.beyond_limit = pyo.Var(q.limit_keys, domain=pyo.NonNegativeReals)
     if q.settings.whole_children:
-        for a in whole_arcs(q):
+        for a in np.flatnonzero(whole_arcs(q)).tolist():
             m.there[a, entry[a]].domain = pyo.NonNegativeIntegers
 
     def joins(a: int) -> Any:
