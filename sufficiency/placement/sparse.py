@@ -184,6 +184,7 @@ class _Lazy:
         raise TypeError("elements cannot be deleted; fix the variable or deactivate the row")
 
     def _getitem_when_not_present(self, element: Any) -> Any:
+        """The element as Pyomo knows it; variables and rows each make their own."""
         raise NotImplementedError
 
     def _touched(self) -> Ints:
