@@ -18,18 +18,15 @@ import numpy as np
 import pandas as pd
 
 from sufficiency import audit as auditing
+from sufficiency.asking import Study
 from sufficiency.audit.checks import audit_both
 from sufficiency.baseline import Baseline, compare, inputs_of, today
 from sufficiency.baseline import warning as unaccepted
 from sufficiency.demand import projection
 from sufficiency.demand.cohorts import diagonals
 from sufficiency.geography.travel import journeys
-from sufficiency.placement.answer import read_answer
-from sufficiency.placement.describe import contradiction_in_words
-from sufficiency.placement.model import FIRM_RULES, SCHEME_RULES, build
 from sufficiency.placement.question import Question, Settings, prepare, with_new_provisions
-from sufficiency.placement.structure import hints
-from sufficiency.plan import Plan, build_plan, read_run, write_run
+from sufficiency.plan import Plan, read_run, write_run
 from sufficiency.problems import NoPlanError, Problem, Problems, near
 from sufficiency.rules import (
     PlanningModel,
@@ -41,15 +38,10 @@ from sufficiency.rules import (
 )
 from sufficiency.shipped import model_path, scenario_path
 from sufficiency.solving import (
-    Limits,
     Outcome,
     Progress,
-    SchemeSearch,
     SolveOptions,
     StandardForm,
-    Structure,
-    contradictions,
-    solve,
     solver_version,
 )
 from sufficiency.tables import MANIFEST, Tables, check_tables, read_tables, write_table
@@ -483,6 +475,34 @@ def reproduce_today(loaded: Loaded) -> Baseline:
 # ------------------------------------------------------------------ solving
 
 
+def study(
+    loaded: Loaded,
+    options: SolveOptions | None = None,
+    *,
+    beside: bool = False,
+    on_step: Callable[[str], None] | None = None,
+) -> Study:
+    """The model of a scenario, built once, to be asked many times.
+
+    Args:
+        loaded: the inputs.
+        options: for the solver; no time limit and the usual gap when left out.
+        beside: whether children are placed for committed schemes alone while the search runs.
+        on_step: told each step in words.
+
+    Raises:
+        InputError: when the planning model is inconsistent with the tables.
+    """
+    tell = on_step or (lambda words: None)
+    tell("Preparing cohorts and places")
+    question = loaded.question()
+    tell("Building the model")
+    areas = loaded.tables.areas
+    localities = dict(zip(areas["area"], areas["locality"], strict=True))
+    options = options or SolveOptions(time_limit=None)
+    return Study(question, localities, loaded.tables.schemes, options, beside=beside)
+
+
 def optimise(
     loaded: Loaded,
     *,
@@ -518,107 +538,36 @@ def optimise(
 
     clock = time.monotonic()
     loaded = replace(loaded, settings=replace(loaded.settings, whole_children=whole_children))
-    tell("Preparing cohorts and places")
-    question = loaded.question()
-    tell("Building the model")
-    form = StandardForm.of(build(question))
     options = SolveOptions(gap=gap, time_limit=time_limit, threads=threads, seed=seed)
-    built = time.monotonic() - clock
-    broken = contradictions(
-        form,
-        SCHEME_RULES,
-        replace(options, time_limit=60.0),
-        firm=FIRM_RULES,
-        last_resort=("capital_drawn",),
-    )
-    if broken:
-        raise NoPlanError(
-            "No plan can obey all rules at once.", contradiction_in_words(question, broken)
-        )
+    asked = study(loaded, options, beside=True, on_step=tell)
+    form, built = asked.form, time.monotonic() - clock
+    asked.check()
     tell("Searching for the best schemes")
-    structure = Structure(**hints(question, form.columns, form.rows))
-    search = SchemeSearch(form, structure, options, beside=_committed(question, form))
-    best = search.run(partial(tell, "Searching for the best schemes"))
+    best = asked.search.run(partial(tell, "Searching for the best schemes"))
     if best.status == "infeasible":
         raise NoPlanError("No plan can obey all rules at once.", ["The solver names no row."])
     final = best
     if best.found and not whole_children:
         tell("Placing children for the chosen schemes")
-        final = _place(search, form, best.values)
+        final = asked.placed(best.values)
     elif best.found:
         # A search that is stopped may leave slack that nobody needs; whole children stay as found.
-        settled = form.with_fixed(form.integer, np.round(best.values))
-        final = solve(settled, replace(options, time_limit=None))
-        final = final if final.found else best
+        final = asked.settled(best)
     tell("Placing children without new schemes")
-    without = _without_schemes(search, form, question)
+    without = asked.without_schemes()
     if not best.found or (without.objective < best.objective and not whole_children):
         best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
         final = best
-    values, dual = final.values, np.zeros(0) if whole_children else final.row_dual
-    localities = dict(
-        zip(loaded.tables.areas["area"], loaded.tables.areas["locality"], strict=True)
-    )
     tell("Writing up the plan")
-    plans: list[Plan] = []
-    for outcome_values, outcome_dual in ((without.values, without.row_dual), (values, dual)):
-        answer = read_answer(question, form.columns, outcome_values, form.rows, outcome_dual)
-        plans.append(
-            build_plan(
-                question, answer, localities, loaded.tables.schemes, plans[0] if plans else None
-            )
-        )
-    plan = plans[1]
+    plan = asked.written(final, asked.written(without), prices=not whole_children)
+    values = final.values
     objective = float(form.cost @ values + form.offset)
     # Even a search that was ended at once has the bound that no prices at all give.
     bound = min(max(best.bound, form.bound(np.zeros(len(form.row_lower)))), objective)
-    plan.stamp = _stamp(loaded, question, form, best, objective, bound, options, built, clock)
+    plan.stamp = _stamp(loaded, asked.question, form, best, objective, bound, options, built, clock)
     tell("Auditing the plan")
     plan.stamp["audit"] = audit_plan(loaded, plan)
     return plan
-
-
-def _committed(q: Question, form: StandardForm) -> np.ndarray[Any, Any]:
-    """Values of all columns in which the committed schemes are open, and no others."""
-    committed = q.schemes["committed"].to_numpy(int)
-    at, index = form.columns.of("open")
-    values = np.zeros(len(form.columns))
-    values[at] = [float(1 <= committed[s] <= t) for s, t in index.tolist()]
-    return values
-
-
-def _without_schemes(search: SchemeSearch, form: StandardForm, q: Question) -> Outcome:
-    """Children placed with nothing but what is committed, and what that requires."""
-    committed = q.schemes["committed"].to_numpy(int)
-    needed = set(np.flatnonzero(committed >= 1).tolist())
-    count = 0
-    while len(needed) > count:
-        count = len(needed)
-        needed |= {required for scheme, required in q.prerequisites if scheme in needed}
-    if any(committed[s] < 1 for s in needed):
-        _, opens = form.columns.of("open")
-        upper = np.array([float(s in needed) for s, _ in opens])
-        found = search.run(limits=Limits(upper=upper))
-        if found.found:
-            return _place(search, form, found.values)
-    return _place(search, form, _committed(q, form))
-
-
-def _place(
-    search: SchemeSearch,
-    form: StandardForm,
-    opens: dict[tuple[int, int], float] | np.ndarray[Any, Any],
-) -> Outcome:
-    """Place children exactly for given schemes: every z by its index, or all column values."""
-    if isinstance(opens, dict):
-        at, index = form.columns.of("open")
-        values = np.zeros(len(form.columns))
-        values[at] = [opens[each] for each in index.tolist()]
-        opens = values
-    outcome = search.place(opens)
-    if not outcome.found:
-        raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
-    return outcome
 
 
 def _stamp(
@@ -882,44 +831,3 @@ def _kept_json(path: Path, problems: Problems) -> dict[str, Any]:
             file=f"inputs/{path.name}", value=error,
         )  # fmt: skip
         return {}
-
-
-class Placing:
-    """A model that is built once and asked again: children placed exactly for a given schedule.
-
-    Args:
-        loaded: the inputs. Whole children are placed as expected shares of them, for which the
-            cost of a schedule is exact and quickly found.
-        threads, seed: for the solver.
-    """
-
-    def __init__(self, loaded: Loaded, *, threads: int = 2, seed: int = 1) -> None:
-        self.loaded = replace(loaded, settings=replace(loaded.settings, whole_children=False))
-        self.question = self.loaded.question()
-        self._form = StandardForm.of(build(self.question))
-        structure = Structure(**hints(self.question, self._form.columns, self._form.rows))
-        options = SolveOptions(time_limit=None, threads=threads, seed=seed)
-        self._search = SchemeSearch(self._form, structure, options)
-
-    def plan(self, opens: Mapping[str, int]) -> Plan:
-        """The plan of least cost that opens these schemes in these Septembers and no others.
-
-        Args:
-            opens: scheme to the academic year in which it opens, committed schemes included.
-
-        Raises:
-            NoPlanError: when the rules about schemes and budgets do not allow the schedule.
-        """
-        q = self.question
-        column = {s: int(opens.get(str(name), 10**6)) - q.settings.base_year
-                  for s, name in enumerate(q.schemes["scheme"])}  # fmt: skip
-        schedule = {
-            (s, t): float(column[s] <= t)
-            for s in range(len(q.schemes))
-            for t in q.scheme_columns(s)
-        }
-        found = _place(self._search, self._form, schedule)
-        answer = read_answer(q, self._form.columns, found.values, self._form.rows, found.row_dual)
-        areas = self.loaded.tables.areas
-        localities = dict(zip(areas["area"], areas["locality"], strict=True))
-        return build_plan(q, answer, localities, self.loaded.tables.schemes)

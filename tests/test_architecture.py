@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": LEAVES | {"rules", "placement"},
     "audit": {"vocabulary"},
     "reports": LEAVES | {"plan", "tables"},
-    "studies": LEAVES | {"rules", "plan", "pipeline", "reports"},
+    "asking": LEAVES | {"placement", "solving", "plan"},
+    "studies": LEAVES | {"rules", "plan", "asking", "pipeline", "reports"},
     "examples": LEAVES | {"tables", "pipeline"},
     "imports": LEAVES | {"tables", "rules", "demand", "geography", "shipped"},
 }

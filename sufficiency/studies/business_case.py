@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sufficiency.pipeline import Loaded, Placing, reopen
+from sufficiency.pipeline import Loaded, reopen, study
 from sufficiency.plan import Plan
 from sufficiency.plan.business_case import (
     BASES,
@@ -88,13 +88,13 @@ def make_business_case(
     loaded, plan = reopen(run_folder)
     wanted = _wanted(plan, schemes, Path(run_folder))
     tell("Building the model")
-    study = _Study(loaded, plan)
-    cases = [study.package(tell)]
+    asked = _Study(loaded, plan)
+    cases = [asked.package(tell)]
     for number, scheme in enumerate(wanted, start=1):
-        tell(f"Placing children without {study.names[scheme]} ({number} of {len(wanted)})")
-        cases.append(study.scheme(scheme))
+        tell(f"Placing children without {asked.names[scheme]} ({number} of {len(wanted)})")
+        cases.append(asked.scheme(scheme))
     tell("Writing up the business case")
-    return study.write_up(cases, wanted, clock)
+    return asked.write_up(cases, wanted, clock)
 
 
 def write_business_case(
@@ -164,7 +164,9 @@ class _Study:
         self.base = loaded.scenario.base_year
         self.first, self.last = loaded.scenario.first_year, loaded.scenario.last_year
         self.stamp = plan.stamp
-        self.placing = Placing(loaded)
+        # Whole children are placed as expected shares of them: exact, and quickly found.
+        shares = replace(loaded, settings=replace(loaded.settings, whole_children=False))
+        self.placing = study(shares)
         table = plan.schemes
         self.names = dict(zip(table["scheme"].astype(str), table["name"].astype(str), strict=True))
         self.opened = {

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sufficiency.pipeline import Loaded, load_scenario, optimise
-from sufficiency.placement.model import build
-from sufficiency.placement.structure import hints
-from sufficiency.solving import Limits, SchemeSearch, SolveOptions, StandardForm, Structure
+from sufficiency.asking import Ask
+from sufficiency.pipeline import Loaded, load_scenario, optimise, study
+from sufficiency.solving import SolveOptions
 
 Result = dict[str, Any]
 
@@ -26,38 +25,25 @@ def placements_only(asked: Result, watch: Any) -> Result:
     watch.step("Reading the tables")
     loaded = load_scenario(asked["scenario"])
     watch.step("Solving the first question")
-    question = loaded.question()
-    form = StandardForm.of(build(question))
-    structure = Structure(**hints(question, form.columns, form.rows))
-    options = SolveOptions(asked["gap"], asked["time_limit"], asked["threads"])
-    search = SchemeSearch(form, structure, options)
-    best = search.run()
+    asked_again = study(loaded, SolveOptions(asked["gap"], asked["time_limit"], asked["threads"]))
+    best = asked_again.best()
     if not best.found:
         return {"status": best.status, "objective": None, "bound": None}
-    search.place(best.values)
+    asked_again.plan(best.opens)
     watch.step("Placing children for other schemes")
-    openings = {
-        scheme: [j for j, (name, i) in enumerate(form.columns) if name == "open" and i[0] == scheme]
-        for scheme in range(len(question.schemes))
-    }
-    needed = {required for _, required in question.prerequisites}
-    committed = set(np.flatnonzero(question.schemes["committed"].to_numpy() >= 1).tolist())
-    free = [
-        s
-        for s, columns in openings.items()
-        if best.values[columns].max(initial=0.0) > 0.5 and s not in needed | committed
-    ]
-    values = best.values.copy()
-    if free:
-        values[openings[free[0]]] = 0.0
+    schemes = asked_again.question.schemes
+    needed = {required for _, required in asked_again.question.prerequisites}
+    committed = set(np.flatnonzero(schemes["committed"].to_numpy() >= 1).tolist())
+    kept = {schemes["scheme"].iat[s] for s in needed | committed}
+    free = sorted(set(best.opens) - kept)
     clock = time.monotonic()
-    found = search.place(values)
+    found = asked_again.placed_for({s: y for s, y in best.opens.items() if s not in free[:1]})
     return {
         "status": found.status,
         "objective": found.objective,
         "bound": found.bound,
         "seconds": time.monotonic() - clock,
-        "asked": f"without {question.schemes['scheme'].iat[free[0]]}" if free else "as it was",
+        "asked": f"without {free[0]}" if free else "as it was",
         "how": "warm",
     }
 
@@ -72,17 +58,11 @@ def one_more_site(asked: Result, watch: Any) -> Result:
     loaded = load_scenario(asked["scenario"])
     _, site = without_a_site(loaded)
     watch.step("Solving the first question")
-    question = loaded.question()
-    form = StandardForm.of(build(question))
-    structure = Structure(**hints(question, form.columns, form.rows))
-    options = SolveOptions(asked["gap"], asked["time_limit"], asked["threads"])
-    search = SchemeSearch(form, structure, options)
-    name = list(question.schemes["scheme"]).index(site)
-    of = np.array([index[0] for kind, index in form.columns if kind == "open"])
-    first = search.run(limits=Limits(upper=np.where(of == name, 0.0, 1.0)))
+    asked_again = study(loaded, SolveOptions(asked["gap"], asked["time_limit"], asked["threads"]))
+    first = asked_again.best(Ask.that(forbid=[site]))
     watch.step("Searching with one more site")
     clock = time.monotonic()
-    found = search.run(lambda p: watch.note(p.best, p.bound))
+    found = asked_again.best(on_progress=lambda p: watch.note(p.best, p.bound))
     return {
         "status": found.status,
         "objective": found.objective if found.found else None,

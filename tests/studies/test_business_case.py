@@ -11,7 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sufficiency.pipeline import Placing, audit_plan, load_scenario, optimise, reopen, write_results
+from sufficiency.pipeline import (
+    audit_plan,
+    load_scenario,
+    optimise,
+    reopen,
+    study,
+    write_results,
+)
 from sufficiency.plan import read_run
 from sufficiency.plan.business_case import (
     BASES,
@@ -226,7 +233,7 @@ def small(small_run: Path) -> tuple[Path, BusinessCase]:
 def test_reopened_inputs_give_the_plan_again(small_run: Path) -> None:
     loaded, plan = reopen(small_run)
     opened = {s: y for s, y in tiny.opened(plan).items()}
-    again = Placing(loaded).plan(opened)
+    again = study(loaded).plan(opened)
     assert again.present_value_pounds == pytest.approx(plan.present_value_pounds, rel=1e-9)
     assert again.present_value_pounds == pytest.approx(
         plan.stamp["solver"]["objective_pounds"], rel=1e-9
@@ -309,7 +316,7 @@ def test_every_option_passes_the_audit(small: tuple[Path, BusinessCase]) -> None
     """What children are placed by for a case obeys the same rules as a plan."""
     folder, case = small
     loaded, plan = reopen(folder)
-    placing = Placing(loaded)
+    placing = study(loaded)
     opened = tiny.opened(plan)
     committed = set(loaded.scenario.committed)
     for option in (BASES, MINIMUM):

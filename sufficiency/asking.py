@@ -1,0 +1,334 @@
+"""One model, asked many times: the best plan, the best without a scheme, children placed again.
+
+A :class:`Study` prepares a question, builds its model and hands it to the solver once. Every later
+question to it (a scheme forbidden or forced, a schedule given, capital held down, another plan than
+those known) reuses the model, what the search has learnt, and what is in the solver.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sufficiency.placement.answer import read_answer
+from sufficiency.placement.describe import contradiction_in_words
+from sufficiency.placement.model import FIRM_RULES, SCHEME_RULES, build
+from sufficiency.placement.question import Question
+from sufficiency.placement.structure import hints
+from sufficiency.plan import Plan, build_plan
+from sufficiency.problems import NoPlanError
+from sufficiency.solving import (
+    Limits,
+    Outcome,
+    Progress,
+    SchemeSearch,
+    SolveOptions,
+    StandardForm,
+    Structure,
+    contradictions,
+    solve,
+)
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of the schemes, beyond the model. Schemes are named by their ids.
+
+    Attributes:
+        forbid: schemes that do not open in the planned years.
+        force: schemes that are open by the last planned year.
+        opens: schemes that open in exactly this academic year.
+        capital_at_most: pounds, in prices of the scheme table: all capital of schemes that are open
+            by the last planned year, committed ones included; None for no limit.
+        unlike: sets of schemes; those open by the last planned year are to be none of these sets.
+    """
+
+    forbid: frozenset[str] = frozenset()
+    force: frozenset[str] = frozenset()
+    opens: tuple[tuple[str, int], ...] = ()
+    capital_at_most: float | None = None
+    unlike: tuple[frozenset[str], ...] = ()
+
+    @classmethod
+    def that(
+        cls,
+        *,
+        forbid: Iterable[str] = (),
+        force: Iterable[str] = (),
+        opens: Mapping[str, int] | None = None,
+        capital_at_most: float | None = None,
+        unlike: Iterable[Iterable[str]] = (),
+    ) -> Ask:
+        """The same from any collections, in one order."""
+        return cls(
+            frozenset(forbid), frozenset(force), tuple(sorted((opens or {}).items())),
+            capital_at_most, tuple(frozenset(some) for some in unlike),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the search found for one :class:`Ask`.
+
+    Attributes:
+        ask: the question.
+        status: ``optimal``, ``time limit``, ``interrupted`` or ``infeasible``.
+        objective: present value of the best plan found, pounds; infinite when there is none.
+        bound: no plan that answers the question costs less, pounds.
+        opens: scheme to the academic year in which it opens, committed ones included.
+        seconds: of the search.
+    """
+
+    ask: Ask
+    status: str
+    objective: float
+    bound: float
+    opens: Mapping[str, int]
+    seconds: float
+    _study: Study = field(repr=False, compare=False)
+    _outcome: Outcome = field(repr=False, compare=False)
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a plan."""
+        return math.isfinite(self.objective)
+
+    @property
+    def gap(self) -> float:
+        """Proven relative distance of the plan from the best one."""
+        if not self.found or not math.isfinite(self.bound):
+            return math.inf
+        return max(0.0, self.objective - self.bound) / max(abs(self.objective), 1e-9)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan as tables, children placed exactly for its schedule.
+
+        Raises:
+            NoPlanError: when none was found.
+        """
+        if not self.found:
+            raise NoPlanError(f"No plan was found ({self.status}).")
+        return self._study.written(self._study.placed(self._outcome.values))
+
+
+def difference(this: Answered, other: Answered) -> tuple[float, float]:
+    """Least and most that ``this`` may cost above ``other`` when both are solved out, pounds.
+
+    Zero inside the interval means: which of them is cheaper is not proven.
+    """
+    return this.bound - other.objective, this.objective - other.bound
+
+
+class Study:
+    """A question, its model and a search that keeps what it learns.
+
+    Args:
+        question: from ``pipeline.Loaded.question``.
+        localities: locality of each area.
+        schemes: the table of schemes, as read.
+        options: for the solver; the gap holds where a question does not ask for another.
+        beside: whether children are placed for committed schemes alone while the first search runs.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        localities: Mapping[str, str],
+        schemes: pd.DataFrame,
+        options: SolveOptions,
+        *,
+        beside: bool = False,
+    ) -> None:
+        self.question, self.options = question, options
+        self._localities, self._schemes = dict(localities), schemes
+        self.form = StandardForm.of(build(question))
+        self._at, index = self.form.columns.of("open")
+        self._index: list[tuple[int, int]] = [(s, t) for s, t in index.tolist()]
+        self._ids = [str(s) for s in question.schemes["scheme"]]
+        self._values_of_committed = self._values(
+            {s: int(t) for s, t in enumerate(question.schemes["committed"]) if t >= 1}
+        )
+        structure = Structure(**hints(question, self.form.columns, self.form.rows))
+        known = self._values_of_committed if beside else None
+        self.search = SchemeSearch(self.form, structure, options, beside=known)
+
+    # -- questions
+
+    def check(self) -> None:
+        """Look for rules that contradict each other.
+
+        Raises:
+            NoPlanError: its reasons name rules and rows.
+        """
+        options = replace(self.options, time_limit=60.0)
+        broken = contradictions(
+            self.form, SCHEME_RULES, options, firm=FIRM_RULES, last_resort=("capital_drawn",)
+        )
+        if broken:
+            raise NoPlanError(
+                "No plan can obey all rules at once.",
+                contradiction_in_words(self.question, broken),
+            )
+
+    def best(
+        self,
+        ask: Ask | None = None,
+        *,
+        gap: float | None = None,
+        time_limit: float | None = None,
+        on_progress: Tell | None = None,
+    ) -> Answered:
+        """The best plan that answers a question.
+
+        Args:
+            ask: what is asked of the schemes; nothing when left out.
+            gap: relative gap to prove; that of the study when left out.
+            time_limit: seconds; that of the study when left out.
+            on_progress: told seconds, best cost, bound and gap.
+
+        Raises:
+            KeyError: when a scheme that is named does not exist.
+        """
+        ask = ask or Ask()
+        self.search.options = replace(
+            self.options,
+            gap=self.options.gap if gap is None else gap,
+            time_limit=self.options.time_limit if time_limit is None else time_limit,
+        )
+        try:
+            found = self.search.run(on_progress, self._limits(ask))
+        finally:
+            self.search.options = self.options
+        opens = self._opens(found.values) if found.found else {}
+        return Answered(
+            ask, found.status, found.objective, found.bound, opens, found.seconds, self, found
+        )
+
+    def plan(self, opens: Mapping[str, int]) -> Plan:
+        """The plan of least cost that opens these schemes in these Septembers and no others.
+
+        Args:
+            opens: scheme to the academic year in which it opens, committed schemes included.
+
+        Raises:
+            NoPlanError: when the rules about schemes and budgets do not allow the schedule.
+        """
+        return self.written(self.placed_for(opens))
+
+    def placed_for(self, opens: Mapping[str, int]) -> Outcome:
+        """The outcome behind :meth:`plan`."""
+        return self.placed(self._schedule(opens))
+
+    def without_schemes(self) -> Outcome:
+        """Children placed with nothing but what is committed, and what that requires."""
+        committed = self.question.schemes["committed"].to_numpy(int)
+        needed = set(np.flatnonzero(committed >= 1).tolist())
+        count = 0
+        while len(needed) > count:
+            count = len(needed)
+            needed |= {r for scheme, r in self.question.prerequisites if scheme in needed}
+        if any(committed[s] < 1 for s in needed):
+            upper = np.array([float(s in needed) for s, _ in self._index])
+            found = self.search.run(limits=Limits(upper=upper))
+            if found.found:
+                return self.placed(found.values)
+        return self.placed(self._values_of_committed)
+
+    def settled(self, found: Outcome) -> Outcome:
+        """Whole children of a plan placed again for its switches, without slack nobody needs."""
+        given = self.form.with_fixed(self.form.integer, np.round(found.values))
+        again = solve(given, replace(self.options, time_limit=None))
+        return again if again.found else found
+
+    # -- outcomes
+
+    def placed(self, values: np.ndarray[Any, Any]) -> Outcome:
+        """Children placed exactly for the schemes that are open in values of all columns.
+
+        Raises:
+            NoPlanError: when the rules do not allow these schemes.
+        """
+        outcome = self.search.place(values)
+        if not outcome.found:
+            raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
+        return outcome
+
+    def written(self, found: Outcome, without: Plan | None = None, prices: bool = True) -> Plan:
+        """An outcome as tables; ``without`` is the plan without new schemes."""
+        dual = found.row_dual if prices else np.zeros(0)
+        form = self.form
+        answer = read_answer(self.question, form.columns, found.values, form.rows, dual)
+        return build_plan(self.question, answer, self._localities, self._schemes, without)
+
+    # -- schemes and switches
+
+    def capital(self) -> dict[str, float]:
+        """Capital of each scheme, pounds, in prices of the scheme table."""
+        capital = self.question.schemes["capital"]
+        return dict(zip(self._ids, capital.astype(float).tolist(), strict=True))
+
+    def _values(self, columns: Mapping[int, int]) -> np.ndarray[Any, Any]:
+        """Values of all columns in which schemes (by number) open in these columns of years."""
+        values = np.zeros(len(self.form.columns))
+        values[self._at] = [float(s in columns and columns[s] <= t) for s, t in self._index]
+        return values
+
+    def _schedule(self, opens: Mapping[str, int]) -> np.ndarray[Any, Any]:
+        base = self.question.settings.base_year
+        return self._values({self._number(s): int(year) - base for s, year in opens.items()})
+
+    def _opens(self, values: np.ndarray[Any, Any]) -> dict[str, int]:
+        base, found = self.question.settings.base_year, dict[str, int]()
+        for (s, t), value in zip(self._index, values[self._at].tolist(), strict=True):
+            if value > 0.5:
+                found[self._ids[s]] = min(t + base, found.get(self._ids[s], t + base))
+        return found
+
+    def _number(self, scheme: str) -> int:
+        try:
+            return self._ids.index(scheme)
+        except ValueError:
+            raise KeyError(scheme) from None
+
+    def _limits(self, ask: Ask) -> Limits | None:
+        if ask == Ask():
+            return None
+        count, last = len(self._index), self.question.years
+        lower, upper = np.zeros(count), np.ones(count)
+        forbidden = {self._number(s) for s in ask.forbid}
+        forced = {self._number(s) for s in ask.force}
+        base = self.question.settings.base_year
+        exact = {self._number(s): year - base for s, year in ask.opens}
+        # A scheme without a switch in a year cannot be open then: such an ask has no plan.
+        impossible = forced - {s for s, t in self._index if t == last}
+        impossible |= {s for s, t in exact.items() if (s, t) not in set(self._index)}
+        for i, (s, t) in enumerate(self._index):
+            if s in forbidden:
+                upper[i] = 0.0
+            if s in forced and t == last:
+                lower[i] = 1.0
+            if s in exact:
+                lower[i] = upper[i] = float(t >= exact[s])
+        rows: list[tuple[np.ndarray[Any, Any], float, float]] = []
+        at_end = np.array([t == last for _, t in self._index], dtype=float)
+        if ask.capital_at_most is not None:
+            capital = self.question.schemes["capital"].to_numpy(float)
+            pounds = at_end * np.array([capital[s] for s, _ in self._index]) / 1e6
+            rows.append((pounds, -math.inf, ask.capital_at_most / 1e6))
+        for some in ask.unlike:
+            numbers = {self._number(s) for s in some}
+            sign = at_end * np.array([-1.0 if s in numbers else 1.0 for s, _ in self._index])
+            # Those left out plus those added are at least one.
+            rows.append((sign, 1.0 - float((sign < 0).sum()), math.inf))
+        if impossible:
+            rows.append((np.zeros(count), 1.0, math.inf))
+        return Limits(lower, upper, tuple(rows))
