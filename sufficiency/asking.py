@@ -19,7 +19,7 @@ import pandas as pd
 from sufficiency.placement.answer import read_answer
 from sufficiency.placement.describe import contradiction_in_words
 from sufficiency.placement.model import FIRM_RULES, SCHEME_RULES, build
-from sufficiency.placement.question import Question
+from sufficiency.placement.question import Question, in_expected_shares
 from sufficiency.placement.structure import hints
 from sufficiency.plan import Plan, build_plan
 from sufficiency.problems import NoPlanError
@@ -248,6 +248,28 @@ class Study:
         given = self.form.with_fixed(self.form.integer, np.round(found.values))
         again = solve(given, replace(self.options, time_limit=None, memory_gb=None))
         return again if again.found else found
+
+    def rounding(self, found: Outcome) -> dict[str, float]:
+        """What whole children cost beyond expected shares of them, the schemes being the same.
+
+        Returns:
+            ``rounded_shares_pounds`` and ``exact_shares_pounds``: the objective with expected
+            children, when the shares that families prefer are rounded as for whole children, and
+            when they hold exactly; ``cost_pounds``: what the plan costs above the first, which
+            obeys the same rules.
+        """
+        rounded = self.search.place(found.values, in_shares=True)
+        question = in_expected_shares(self.question)
+        form = StandardForm.of(build(question))
+        values = np.zeros(len(form.columns))
+        values[form.columns.of("open")[0]] = found.values[self._at]
+        structure = Structure(**hints(question, form.columns, form.rows))
+        exact = SchemeSearch(form, structure, self.options).place(values)
+        return {
+            "cost_pounds": found.objective - rounded.objective,
+            "rounded_shares_pounds": rounded.objective,
+            "exact_shares_pounds": exact.objective,
+        }
 
     # -- outcomes
 
