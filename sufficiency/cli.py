@@ -64,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, NotReleasableError):
             err.print("[bold red]Nothing was published.[/]")
         return error.exit_code
-    except KeyboardInterrupt:
-        err.print("Interrupted before there was a plan; nothing was written.")
+    except KeyboardInterrupt as error:
+        words = str(error) or "Interrupted before there was a plan; nothing was written."
+        err.print(escape(words), soft_wrap=True)
         return EXIT_INTERRUPTED
 
 
@@ -162,7 +163,8 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
     command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
     command = add("report", "Write the page, the workbook and the GeoPackage of a run again, from "
                   "its tables.", _report)  # fmt: skip
-    command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
+    command.add_argument("run_folder", metavar="RUN", type=Path,
+                         help="folder of a run, or of a study")  # fmt: skip
     command = add("compare", "Write what differs between runs: their results beside their inputs.",
                   _compare)  # fmt: skip
     command.add_argument("run_folders", metavar="RUN", type=Path, nargs="+",
@@ -325,8 +327,10 @@ def _show_audit(out: Console, result: AuditResult) -> int:
 
 def _report(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import write_reports
+    from sufficiency.reports.findings import is_finding, rewrite_finding
 
-    for path in write_reports(asked.run_folder):
+    folder: Path = asked.run_folder
+    for path in rewrite_finding(folder) if is_finding(folder) else write_reports(folder):
         out.print(f"Wrote {escape(str(path))}", soft_wrap=True)
     out.print("All of them are internal: they contain small numbers.")
     return EXIT_OK
