@@ -148,9 +148,8 @@ def area_counts(run: Run) -> pd.DataFrame:
     )
 
 
-def _cells(
-    areas: pd.DataFrame, land: BaseGeometry, minutes: pd.Series, counts: pd.DataFrame
-) -> pd.DataFrame:
+def surroundings(areas: pd.DataFrame, land: BaseGeometry) -> dict[Any, Any]:
+    """The part of the land that is nearest to each centre of an area, by easting and northing."""
     where = areas[["easting", "northing"]].drop_duplicates()
     points = [Point(x, y) for x, y in where.to_numpy(float)]
     if len(points) > 1:
@@ -163,7 +162,13 @@ def _cells(
             shapes.append(found.geoms[int(inside[0])].intersection(land) if len(inside) else point)
     else:
         shapes = [land]
-    by_point = dict(zip(where.itertuples(index=False, name=None), shapes, strict=True))
+    return dict(zip(where.itertuples(index=False, name=None), shapes, strict=True))
+
+
+def _cells(
+    areas: pd.DataFrame, land: BaseGeometry, minutes: pd.Series, counts: pd.DataFrame
+) -> pd.DataFrame:
+    by_point = surroundings(areas, land)
     rows = areas.assign(minutes=areas["area"].map(minutes))
     if "name" not in rows:
         rows["name"] = rows["area"]
