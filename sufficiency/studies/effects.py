@@ -155,8 +155,9 @@ def catchment(plan: Plan, provision: str) -> pd.DataFrame:
     found = here.groupby(["academic_year", "area", "locality"], as_index=False)["children"].sum()
     known = journeys(plan)
     known = known[known["provision"] == provision].drop(columns="provision")
-    found = found[found["children"] > SMALL].merge(known, on="area", how="left")
-    return found.sort_values(["academic_year", "area"]).reset_index(drop=True)
+    found = found[found["children"] > SMALL]
+    caught: pd.DataFrame = found.merge(known, on="area", how="left")
+    return caught.sort_values(["academic_year", "area"], ignore_index=True)
 
 
 def origins(moved: pd.DataFrame, plan: Plan, without: Plan) -> pd.DataFrame:
@@ -194,12 +195,11 @@ def rolls(plan: Plan, without: Plan) -> pd.DataFrame:
     theirs = without.occupancy[["provision", "academic_year", "children"]].rename(
         columns={"children": "children_without"}
     )
-    both = ours.merge(theirs, on=["provision", "academic_year"], how="left")
+    both: pd.DataFrame = ours.merge(theirs, on=["provision", "academic_year"], how="left")
     both["children_without"] = both["children_without"].fillna(0.0)
     both["change"] = both["children"] - both["children_without"]
     both.loc[both["change"].abs() < SMALL, "change"] = 0.0
-    found: pd.DataFrame = both[[*keys, "places", "children_without", "children", "change"]]
-    return found
+    return both[[*keys, "places", "children_without", "children", "change"]]
 
 
 def fill(plan: Plan, provision: str) -> pd.DataFrame:

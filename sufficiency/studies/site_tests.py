@@ -354,10 +354,21 @@ class _WriteUp:
             "earliest": academic_year_label(earliest(self.loaded, school.kind)),
             "capital_pounds": capital_of(school, self.loaded),
             "capital_given": school.capital is not None,
+            "capital_left_pounds": self._capital_left(),
             "capital_source": model.entries["capital_per_place"].source,
             "running_pounds": school.running,
             "fill": list(model.for_kind("fill_profile", school.kind, (1.0,))),
         }
+
+    def _capital_left(self) -> float:
+        """Budgets up to the year of opening, less capital of committed schemes; NaN: no limit."""
+        tables, until = self.loaded.tables, self.school.opens or self.last
+        budgets, schemes = tables.budgets, tables.schemes
+        if budgets.empty:
+            return math.nan
+        held = float(budgets.loc[budgets["financial_year"] <= until, "pounds"].sum())
+        committed = schemes["scheme"].isin(self.trial.committed)
+        return max(0.0, held - float(schemes.loc[committed, "capital_pounds"].sum()))
 
     def _search(self) -> dict[str, Any]:
         found = {WITHOUT: self.without} | {
@@ -634,11 +645,18 @@ def sentences(finding: Finding) -> list[str]:
 def _verdict_words(row: Mapping[Any, Any], stamp: Mapping[str, Any]) -> str:
     name, verdict = row["name"], row["verdict"]
     if verdict == NO_PLAN:
-        capital = float(dict(stamp["school"])["capital_pounds"])
+        school = dict(stamp["school"])
+        left = float(school["capital_left_pounds"])
         return (
-            f"A school at {name} cannot be had: no plan within the capital budgets and rules can "
-            f"open it. It takes {fmt.pounds(capital)}. Try it with money of its own (--grant), "
-            "fewer places or a later September."
+            f"A school at {name} cannot be afforded: no plan within the capital budgets and the "
+            f"rules about schemes can open it. It takes "
+            f"{fmt.pounds(float(school['capital_pounds']))}"
+            + (
+                f", and the budgets hold {fmt.pounds(left)} by then beyond what is committed"
+                if math.isfinite(left)
+                else ""
+            )
+            + ". Try it with money of its own (--grant), with fewer places or a later September."
         )
     money = float(row["net_present_value_pounds"])
     least, most = float(row["worth_least_pounds"]), float(row["worth_most_pounds"])

@@ -322,7 +322,7 @@ def read_places(
     for text in at:
         point = _coordinates(text, problems)
         if point is not None:
-            found.append((f"{point[0]:,.0f}, {point[1]:,.0f}", *point, ""))
+            found.append((f"{point[0]:.0f},{point[1]:.0f}", *point, ""))
     found += _of_postcodes(postcodes, postcode_files, problems)
     table = loaded.tables.candidate_sites
     known = [str(s) for s in table["site"]]
