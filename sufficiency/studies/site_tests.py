@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import geopandas
 import pandas as pd
-from shapely.geometry import MultiPolygon, Point
+from shapely.geometry import Point
 
 from sufficiency.asking import Answered, Ask, difference
 from sufficiency.pipeline import Loaded, provenance, study
@@ -37,6 +37,7 @@ from sufficiency.studies.sites import (
     School,
     capital_of,
     earliest,
+    many,
     read_places,
     read_school,
     shared_sites,
@@ -589,11 +590,11 @@ class _WriteUp:
         tested = self.trial.where
         layers = {
             "authority": geopandas.GeoDataFrame({"name": [self.loaded.scenario.authority]},
-                                                geometry=[_many(land)], crs=27700),
+                                                geometry=[many(land)], crs=27700),
             "areas": geopandas.GeoDataFrame(
                 fields,
                 geometry=[
-                    _many(shapes[x, y])
+                    many(shapes[x, y])
                     for x, y in zip(areas["easting"], areas["northing"], strict=True)
                 ],
                 crs=27700,
@@ -619,11 +620,6 @@ class _WriteUp:
         for name, layer in layers.items():
             layer.attrs["about"] = about[name]
         return layers
-
-
-def _many(shape: Any) -> MultiPolygon:
-    parts = [g for g in getattr(shape, "geoms", [shape]) if g.geom_type == "Polygon"]
-    return MultiPolygon([g for g in parts if not g.is_empty] or [shape.centroid.buffer(200.0)])
 
 
 # ------------------------------------------------------------------ words
