@@ -169,7 +169,7 @@ def read_school(
     lowest, highest = _year_groups(year_groups, problems)
     codes = _needs(needs, problems)
     school = School(
-        kind, codes, places, lowest, highest, _opens(opens, kind, loaded, problems),
+        kind, codes, float(places), lowest, highest, _opens(opens, kind, loaded, problems),
         capital, running, grant,
     )  # fmt: skip
     if not problems.errors:

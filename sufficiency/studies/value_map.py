@@ -1,16 +1,22 @@
 r"""What a school would be worth at every point of an authority: a map of values.
 
-The *quick* value needs one plan and no search. The plan without the school has prices: what one
-more child of each cohort costs where it is placed now, what one more or less in each rule on shares
-is worth. With these prices \(\pi\), a child of cohort \(k\) at a school at point \(g\) saves
-\(b_{kg} = \sum_i \pi_i A_{i,kg} - V_{kg}\): its price less the cost of its stay there. The quick
-value is the most that the school's places can save,
+The *quick* value needs no search at a point. A plan has prices: what one more child of each cohort
+costs where it is placed, what one more or less in each rule on shares is worth. With prices
+\(\pi\), a child of cohort \(k\) at a school at point \(g\) saves
+\(b_{kg} = \sum_i \pi_i A_{i,kg} - V_{kg}\): its price less the cost of its stay there. The most
+that the places of the school can save is
 
-$$\max_x \sum_k b_{kg} x_k \quad\text{with}\quad \sum_k r_{kt} x_k \le c_t,\; 0 \le x_k \le N_k,$$
+$$S_\pi(g) = \max_x \sum_k b_{kg} x_k \quad\text{with}\quad \sum_k r_{kt} x_k \le c_t,\;
+0 \le x_k \le N_k.$$
 
-less what the school costs. Prices are feasible in the dual of placing children, so with the other
-schemes as they are the quick value is never below the true one: a point whose quick value is lower
-than another's exact value is proven to be worse. The *exact* value places all children anew.
+Any prices bound the cost of placing children from below, by \(L_\pi\). So with the other schemes
+as they are, at cost \(C\), the school is worth at most \(C - L_\pi + S_\pi(g)\) less what it
+costs. The quick value is this by the prices of the plan without the school, where \(L_\pi = C\).
+
+The *exact* value places all children anew. Each exact value brings prices of its own, which are
+exact at its point and good around it, so that after it every point is worth *at most* the least
+that any prices said. The next point to be valued exactly is the one that may still be worth most;
+once no other may be worth more than the best exact value, the best point of the grid is proven.
 
 The school's capital counts as a cost, but is not drawn from the budgets: otherwise the map would
 show what other schemes it displaces, which is the same wherever it stands.
@@ -18,10 +24,15 @@ show what other schemes it displaces, which is the same wherever it stands.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,12 +49,14 @@ from shapely.geometry import Point, box
 from sufficiency.asking import Answered, Study
 from sufficiency.geography.travel import straight_km, straight_line_minutes
 from sufficiency.pipeline import Loaded, provenance, study
-from sufficiency.plan.finding import Finding
+from sufficiency.plan.finding import ANSWERS, Finding
+from sufficiency.plan.tables import weighted_quantile
 from sufficiency.problems import NoPlanError, Problems
 from sufficiency.reports import formatting as fmt
-from sufficiency.solving import SolveOptions
+from sufficiency.solving import Outcome, SolveOptions, StandardForm
 from sufficiency.studies import appraisal
 from sufficiency.studies.answers import Answers
+from sufficiency.studies.appraisal import Appraised
 from sufficiency.studies.sites import (
     PREFIX,
     Place,
@@ -144,12 +157,12 @@ def map_value(
     if not plan.found:
         base.check()
         raise NoPlanError(f"No plan was found ({plan.status}).")
-    tell("Valuing every point by the plan's prices")
-    quick = quick_values(shares, school, grid, base, plan, estimate)
-    order = np.argsort(-np.where(grid.usable, quick.worth, -np.inf), kind="stable")
-    chosen = [int(i) for i in order[: min(exact, int(grid.usable.sum()))]]
-    found = _exact(shares, school, grid, chosen, plan, options, estimate, folder, tell)
-    return _write_up(loaded, school, grid, quick, found, plan, sentence, clock)
+    survey = _Survey(shares, school, grid, base, plan, estimate, folder, tell)
+    survey.quick()
+    for _ in range(min(exact, int(grid.usable.sum()))):
+        if not survey.exact():
+            break
+    return _write_up(loaded, school, grid, survey, plan, sentence, clock)
 
 
 # ------------------------------------------------------------------ the grid
@@ -222,55 +235,73 @@ def grid_of(loaded: Loaded, count: int, unsuitable: NDArray[Any]) -> Grid:
 
 
 @dataclass(frozen=True)
-class Quick:
-    """Quick values.
+class Prices:
+    """Prices of the rows of a study's model, from one of its plans."""
 
-    Attributes:
-        worth: pounds by point: places' savings less what the school costs.
-        savings: pounds by point: the most that its places can save.
-        children: children by point in the last year, where the places save most.
-        fixed: pounds that the school costs, filled or not.
-        slack: pounds by which the prices miss the cost of the plan; the values hold but for it.
-    """
-
-    worth: Floats
-    savings: Floats
-    children: Floats
-    fixed: float
-    slack: float
+    of: Study
+    dual: Floats
 
 
-def quick_values(
-    loaded: Loaded,
-    school: School,
-    grid: Grid,
-    base: Study,
-    plan: Answered,
-    estimate: Mapping[str, float],
-) -> Quick:
-    """Value every point by the prices of one plan; see the head of this module.
+class QuickValues:
+    """What a school may be worth at every point by some prices.
 
     Args:
         loaded: the scenario, expected shares of children.
         school: with the September in which it opens.
         grid: the points.
-        base: the study of the scenario without the school.
-        plan: its plan.
+        opens: schedule of the plan without the school.
+        cost: of that plan, pounds.
         estimate: curve for journeys to the points.
     """
-    outcome = base.placed_for(plan.opens)
-    fixed_form = base.form.with_fixed(base.form.columns.among("open"), outcome.values)
-    slack = max(0.0, outcome.objective - fixed_form.bound(outcome.row_dual))
-    arcs = _SchoolArcs(loaded, school, base, outcome.row_dual)
-    areas = loaded.tables.areas
-    where = pd.DataFrame({"easting": grid.points[:, 0], "northing": grid.points[:, 1]})
-    km = straight_km(areas, where)
-    minutes = np.round(straight_line_minutes(km, estimate), 1)
-    km = np.round(km * estimate["road_km_per_straight_km"], 2)
-    savings, children = np.zeros(len(grid)), np.zeros(len(grid))
-    for point in np.flatnonzero(grid.usable).tolist():
-        savings[point], children[point] = arcs.best_use(minutes[:, point], km[:, point])
-    return Quick(savings + slack - arcs.fixed, savings, children, arcs.fixed, slack)
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        school: School,
+        grid: Grid,
+        opens: Mapping[str, int],
+        cost: float,
+        estimate: Mapping[str, float],
+    ) -> None:
+        self._opens, self._cost = opens, cost
+        self._arcs = _SchoolArcs(loaded, school)
+        self.fixed = self._arcs.fixed
+        where = pd.DataFrame({"easting": grid.points[:, 0], "northing": grid.points[:, 1]})
+        km = straight_km(loaded.tables.areas, where)
+        self._minutes = np.round(straight_line_minutes(km, estimate), 1)
+        self._km = np.round(km * estimate["road_km_per_straight_km"], 2)
+
+    def by(self, prices: Prices, points: Sequence[int]) -> tuple[Floats, Floats]:
+        """Value some points: pounds that it is worth at most, and children in the last year."""
+        bound = _scheduled(prices.of, self._opens).bound(prices.dual)
+        self._arcs.price(_prices_here(self._arcs.asked, prices.of, prices.dual))
+        worth, children = np.zeros(len(points)), np.zeros(len(points))
+        for i, point in enumerate(points):
+            saving, children[i] = self._arcs.best_use(self._minutes[:, point], self._km[:, point])
+            worth[i] = self._cost - bound + saving - self.fixed
+        return worth, children
+
+
+def _scheduled(of: Study, opens: Mapping[str, int]) -> StandardForm:
+    """The model with a schedule fixed and all places of schemes that are not open shut."""
+    form, q = of.form, of.question
+    base = q.settings.base_year
+    number = {str(s): i for i, s in enumerate(q.schemes["scheme"])}
+    since = {number[s]: year - base for s, year in opens.items()}
+    at, index = form.columns.of("open")
+    values = np.zeros(len(form.cost))
+    values[at] = [float(s in since and since[s] <= t) for s, t in index.tolist()]
+    placed, arc = form.columns.of("placed")
+    never = q.years + 1
+    first = np.full(len(q.schemes) + 1, never)  # the last one stands for standing provision
+    first[-1] = 0
+    for scheme, column in since.items():
+        first[scheme] = column
+    shut = q.arcs["entry"].to_numpy(int)[arc] < first[q.arcs["scheme"].to_numpy(int)[arc]]
+    fixed = np.zeros(len(form.cost), dtype=bool)
+    fixed[at] = True
+    fixed[placed[shut]] = True
+    return form.with_fixed(fixed, values)
 
 
 class _SchoolArcs:
@@ -280,7 +311,7 @@ class _SchoolArcs:
     journeys of a point are added to the cost of its arcs.
     """
 
-    def __init__(self, loaded: Loaded, school: School, base: Study, prices: Floats) -> None:
+    def __init__(self, loaded: Loaded, school: School) -> None:
         self.model = loaded.model
         self.school = school
         areas = loaded.tables.areas
@@ -292,10 +323,10 @@ class _SchoolArcs:
         # Near enough for everybody, so that every cohort that it suits has an arc.
         travel.loc[mine, ["minutes", "km"]] = 0.0
         near = replace(tried.loaded, tables=replace(tried.loaded.tables, travel=travel))
-        asked = study(near, base.options)
+        asked = study(near)
         q, form = asked.question, asked.form
         scheme = [str(s) for s in q.schemes["scheme"]].index(here.scheme)
-        self.q = q
+        self.asked, self.q = asked, q
         at, arc = form.columns.of("placed")
         used = q.arcs["scheme"].to_numpy(int)[arc] == scheme
         at, arc = at[used], arc[used]
@@ -311,13 +342,9 @@ class _SchoolArcs:
         there = (years >= start) & (years < self.arcs["end"].to_numpy(int)[:, None])
         self.presence = np.where(there, q.presence[cohort], 0.0)
         self.years_there = self.presence @ q.discount
-        matrix = sp.csc_matrix((form.value, form.index, form.start),
-                               shape=(len(form.row_lower), len(form.cost)))  # fmt: skip
-        dual = _prices_here(asked, base, prices)
-        self.saving = np.asarray(dual @ matrix[:, self.column]).ravel() - form.cost[self.column]
         self._follow()
-        guides = self.arcs["guide"].to_numpy(float)
-        self.guide = guides
+        self.guide = self.arcs["guide"].to_numpy(float)
+        self.saving = np.zeros(len(self.arc))
         limits = self.model.travel_hard_limit_minutes
         group = q.cohorts["entry_year_group"].to_numpy(int)[cohort]
         named = {g: limits[self.model.phase_name(int(g))] for g in np.unique(group)}
@@ -343,7 +370,12 @@ class _SchoolArcs:
         self.followed = splu((sp.identity(count, format="csc") - chain).tocsc())
         self.free = ~self.arcs["staying"].to_numpy(bool)
         self.presence = self.followed.solve(np.ascontiguousarray(self.presence))
-        self.saving = self.followed.solve(self.saving)
+
+    def price(self, dual: Floats) -> None:
+        """Set what a child saves, journeys apart, by prices of the rows of ``asked``."""
+        form = self.asked.form
+        reduced = form.reduced_cost(dual)[self.column]
+        self.saving = self.followed.solve(-reduced)
 
     def _capacity(self, asked: Study, scheme: int, opened: int) -> None:
         """Places by year, prices of crowding and of a short roll, and what it costs in any case."""
@@ -414,10 +446,10 @@ class _SchoolArcs:
 
 
 def _prices_here(asked: Study, base: Study, prices: Floats) -> Floats:
-    """Prices of the base model's rows, on the rows of a model with one school more.
+    """Prices of one model's rows, on the rows of another that has one school more.
 
-    Cohorts and groups are found by what they are; rows that the base model has not have no price,
-    which leaves the prices feasible.
+    Cohorts and groups are found by what they are; rows that the other has not have no price, which
+    leaves the prices feasible.
     """
     found = np.zeros(len(asked.form.row_lower))
 
@@ -452,7 +484,7 @@ def _prices_here(asked: Study, base: Study, prices: Floats) -> Floats:
     return found
 
 
-# ------------------------------------------------------------------ the exact value
+# ------------------------------------------------------------------ the survey
 
 
 @dataclass(frozen=True)
@@ -472,55 +504,146 @@ class Exact:
     minutes: float
 
 
-def _exact(
-    loaded: Loaded,
-    school: School,
-    grid: Grid,
-    chosen: Sequence[int],
-    plan: Answered,
-    options: SolveOptions,
-    estimate: Mapping[str, float],
-    folder: Path | None,
-    tell: Tell,
-) -> dict[int, Exact]:
-    """Children placed anew with the school at each chosen point, the other schemes unchanged."""
-    where = [
-        Place(
-            f"{PREFIX}{rank}",
-            str(rank),
-            _name(grid, point),
-            float(grid.points[point, 0]),
-            float(grid.points[point, 1]),
+class _Survey:
+    """Quick values of all points, exact values of some; what is known is kept after each step."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        school: School,
+        grid: Grid,
+        base: Study,
+        plan: Answered,
+        estimate: Mapping[str, float],
+        folder: Path | None,
+        tell: Tell,
+    ) -> None:
+        self.loaded, self.school, self.grid, self.base = loaded, school, grid, base
+        self.opens, self.estimate, self.tell = dict(plan.opens), dict(estimate), tell
+        self.first, self.last = loaded.scenario.first_year, loaded.scenario.last_year
+        count = len(grid)
+        self.quick_worth, self.at_most = np.full(count, np.nan), np.full(count, np.nan)
+        self.children = np.full(count, np.nan)
+        self.found: dict[int, Exact] = {}
+        self.fixed = math.nan
+        self._path = None if folder is None else folder / ANSWERS / f"map-{self._key()}.json"
+        self._read()
+
+    @cached_property
+    def _values(self) -> QuickValues:
+        return QuickValues(
+            self.loaded, self.school, self.grid, self.opens, self._outcome.objective, self.estimate
         )
-        for rank, point in enumerate(chosen, start=1)
-    ]
-    tried = with_schools(loaded, school, where, own_money=True, estimate=estimate)
-    asked = study(tried.loaded, options, on_step=tell)
-    first, last = loaded.scenario.first_year, loaded.scenario.last_year
-    opens = int(school.opens or 0)
-    found = {}
-    with Answers(asked, folder, total=len(where) + 1, tell=tell) as answers:
-        without = answers.exactly(plan.opens, "Placing children without the school")
-        nothing = appraisal.appraise(without.plan, loaded.model, first, last)
-        for point, place in zip(chosen, where, strict=True):
-            answered = answers.exactly(
-                {**plan.opens, place.scheme: opens}, f"Placing children with it at {place.name}"
-            )
-            if not answered.found:
-                continue
-            option = appraisal.appraise(answered.plan, loaded.model, first, last)
-            here = answered.plan.occupancy
-            here = here[(here["provision"] == place.scheme) & (here["academic_year"] == last)]
-            stays = answered.plan.stays
-            stays = stays[stays["provision"] == place.scheme].sort_values("minutes")
-            half = stays["children"].cumsum() >= stays["children"].sum() / 2
-            found[point] = Exact(
-                without.objective - answered.objective,
-                appraisal.net_present_value(option, nothing),
-                float(here["children"].sum()),
-                float(stays.loc[half, "minutes"].iloc[0]) if len(stays) else math.nan,
-            )
-    return found
+
+    @cached_property
+    def _outcome(self) -> Outcome:
+        return self.base.placed_for(self.opens)
+
+    @cached_property
+    def _nothing(self) -> Appraised:
+        plan = self.base.written(self._outcome)
+        return appraisal.appraise(plan, self.loaded.model, self.first, self.last)
+
+    def quick(self) -> None:
+        """Value every usable point by the prices of the plan without the school."""
+        if math.isfinite(self.fixed):
+            return
+        self.tell("Valuing every point by the prices of the plan")
+        points = np.flatnonzero(self.grid.usable).tolist()
+        worth, children = self._values.by(Prices(self.base, self._outcome.row_dual), points)
+        self.quick_worth[points] = self.at_most[points] = worth
+        self.children[points] = children
+        self.fixed = self._values.fixed
+        self._keep()
+
+    def exact(self) -> bool:
+        """Place children anew with the school where it may still be worth most.
+
+        Returns:
+            False when every point was valued exactly, or no plan opens the school there.
+        """
+        best = max((e.worth for e in self.found.values()), default=-math.inf)
+        open_ = [i for i in np.flatnonzero(self.grid.usable).tolist() if i not in self.found]
+        if not open_:
+            return False
+        point = max(open_, key=lambda i: self.at_most[i])
+        name = _name(self.grid, point)
+        self.tell(f"Placing children with the school at {name} ({len(self.found) + 1})")
+        place = Place(f"{PREFIX}1", "1", name, *self._at(point))
+        tried = with_schools(
+            self.loaded, self.school, [place], own_money=True, estimate=self.estimate
+        )
+        asked = study(tried.loaded, self.base.options)
+        try:
+            placed = asked.placed_for({**self.opens, place.scheme: int(self.school.opens or 0)})
+        except NoPlanError:
+            return False
+        plan = asked.written(placed, prices=False)
+        option = appraisal.appraise(plan, self.loaded.model, self.first, self.last)
+        roll = plan.occupancy
+        roll = roll[(roll["provision"] == place.scheme) & (roll["academic_year"] == self.last)]
+        stays = plan.stays[plan.stays["provision"] == place.scheme]
+        self.found[point] = Exact(
+            self._outcome.objective - placed.objective,
+            appraisal.net_present_value(option, self._nothing),
+            float(roll["children"].sum()),
+            weighted_quantile(
+                stays["minutes"].to_numpy(float), stays["children"].to_numpy(float), 0.5
+            ),
+        )
+        best = max(best, self.found[point].worth)
+        # Whatever is worth less than the best known need not be known more nearly.
+        nearer = [i for i in open_ if i != point and self.at_most[i] > best]
+        worth, _ = self._values.by(Prices(asked, placed.row_dual), nearer)
+        self.at_most[nearer] = np.minimum(self.at_most[nearer], worth)
+        self.at_most[point] = self.found[point].worth
+        self._keep()
+        return True
+
+    def _at(self, point: int) -> tuple[float, float]:
+        return float(self.grid.points[point, 0]), float(self.grid.points[point, 1])
+
+    # -- keeping
+
+    def _key(self) -> str:
+        asked = [
+            self.base.fingerprint(), sorted(self.opens.items()), repr(self.school),
+            sorted(self.estimate.items()), self.grid.points.tolist(), self.grid.usable.tolist(),
+            version("sufficiency"), version("highspy"),
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]
+
+    def _read(self) -> None:
+        if self._path is None:
+            return
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            arrays = [np.array(kept[n], dtype=float) for n in ("quick", "at_most", "children")]
+            found = {int(i): Exact(*map(float, e)) for i, e in kept["exact"].items()}
+            fixed = float(kept["fixed"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return  # what is missing or damaged is worked out again
+        if all(len(a) == len(self.grid) for a in arrays):
+            self.quick_worth, self.at_most, self.children = arrays
+            self.found, self.fixed = found, fixed
+
+    def _keep(self) -> None:
+        if self._path is None:
+            return
+        kept = {
+            "quick": self.quick_worth.tolist(),
+            "at_most": self.at_most.tolist(),
+            "children": self.children.tolist(),
+            "exact": {str(i): list(vars(e).values()) for i, e in self.found.items()},
+            "fixed": self.fixed,
+        }
+        aside = self._path.with_name(f".{self._path.name}.{os.getpid()}.unfinished")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json.dumps(kept) + "\n", encoding="utf-8")
+            aside.replace(self._path)
+        except OSError:
+            aside.unlink(missing_ok=True)
 
 
 def _name(grid: Grid, point: int) -> str:
@@ -535,20 +658,21 @@ def _write_up(
     loaded: Loaded,
     school: School,
     grid: Grid,
-    quick: Quick,
-    found: Mapping[int, Exact],
+    survey: _Survey,
     plan: Answered,
     sentence: str,
     clock: float,
 ) -> Finding:
+    found = survey.found
     values = pd.DataFrame(
         {
             "easting": grid.points[:, 0],
             "northing": grid.points[:, 1],
             "near": list(grid.near),
             "usable": grid.usable,
-            "quick_pounds": np.where(grid.usable, quick.worth, np.nan),
-            "quick_children": np.where(grid.usable, quick.children, np.nan),
+            "quick_pounds": survey.quick_worth,
+            "quick_children": survey.children,
+            "at_most_pounds": survey.at_most,
             "exact_pounds": [found[i].worth if i in found else math.nan for i in range(len(grid))],
             "money_pounds": [found[i].money if i in found else math.nan for i in range(len(grid))],
             "children": [found[i].children if i in found else math.nan for i in range(len(grid))],
@@ -581,8 +705,7 @@ def _write_up(
             "usable": int(grid.usable.sum()),
             "exact": len(found),
         },
-        "fixed_pounds": quick.fixed,
-        "slack_pounds": quick.slack,
+        "fixed_pounds": survey.fixed,
         "plan": {
             "objective_pounds": plan.objective,
             "bound_pounds": plan.bound,
@@ -646,7 +769,7 @@ def sentences(finding: Finding) -> list[str]:
     best = exact.iloc[0]
     worth = float(best["exact_pounds"])
     rest = points[points["exact_pounds"].isna() & points["quick_pounds"].notna()]
-    next_best = float(rest["quick_pounds"].max()) if len(rest) else -math.inf
+    next_best = float(rest["at_most_pounds"].max()) if len(rest) else -math.inf
     where = f"{best['easting']:.0f},{best['northing']:.0f}, near {best['near']}"
     said = [
         f"Of {grid['usable']:,} points, {school['words']} opening in September "
@@ -675,11 +798,14 @@ def sentences(finding: Finding) -> list[str]:
         f"{fmt.pounds(float(error.median()))} too high at the median and "
         f"{fmt.pounds(float(error.max()))} at most."
     )
-    paying = int((points["quick_pounds"] > 0).sum())
+    usable = int(grid["usable"])
+    may_pay = int((points["at_most_pounds"] > 0).sum())
     said.append(
-        f"At {paying:,} of {grid['usable']:,} points the quick value is above nought; at the "
-        "others such a school is proven not to be worth its price beside this plan."
-        if paying
-        else "At no point can such a school be worth its price beside this plan: that is proven."
+        "At no point can such a school be worth its price beside this plan: that is proven."
+        if not may_pay
+        else "At every point it may be worth its price."
+        if may_pay == usable
+        else f"At {usable - may_pay:,} of the {usable:,} points it is proven not to be worth its "
+        "price beside this plan."
     )
     return said
