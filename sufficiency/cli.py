@@ -280,7 +280,7 @@ def _add_school(command: argparse.ArgumentParser) -> None:
                          )  # fmt: skip
 
 
-def _add_search(command: argparse.ArgumentParser, folder: str, seconds: float = 60.0) -> None:
+def _add_search(command: argparse.ArgumentParser, folder: str, seconds: float = 300.0) -> None:
     """How a study searches and where it writes."""
     command.add_argument("--model", metavar="NAME", help="planning model (default: its own)")
     command.add_argument("--out", metavar="DIR", type=Path,

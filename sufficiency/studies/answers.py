@@ -104,7 +104,8 @@ class Answers:
                 raise self.stopped()
             self._searched += 1
             self._seconds += time.monotonic() - clock
-            self._keep(key, answered)
+            if answered.found or answered.status == "infeasible":
+                self._keep(key, answered)
         self._asked += 1
         return answered
 
@@ -135,6 +136,21 @@ class Answers:
             self._keep(key, answered)
         self._asked += 1
         return answered
+
+    def none_found(self, answered: Answered) -> NoPlanError:
+        """What is said where a scenario has no plan, or none was found in time.
+
+        Raises:
+            NoPlanError: of itself, when rules contradict each other.
+        """
+        if answered.status != "time limit":
+            self.study.check()
+            return NoPlanError(f"No plan was found ({answered.status}).")
+        return NoPlanError(
+            f"No plan was found within {fmt.seconds(answered.seconds)}.",
+            ["Give the search more time with --time-limit, or let it end sooner with a wider "
+             "--gap."],
+        )  # fmt: skip
 
     def stopped(self) -> Stopped:
         """What is said after Ctrl-C."""

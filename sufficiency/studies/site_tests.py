@@ -24,7 +24,7 @@ from sufficiency.asking import Answered, Ask, difference
 from sufficiency.pipeline import Loaded, provenance, study
 from sufficiency.plan import Plan
 from sufficiency.plan.finding import Finding
-from sufficiency.problems import NoPlanError, Problems
+from sufficiency.problems import Problems
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.place_map import surroundings
 from sufficiency.solving import SolveOptions
@@ -51,8 +51,10 @@ WITHOUT: Final = "without"
 GRANT_ELSEWHERE: Final = "grant elsewhere"
 GAPS: Final = (0.005, 0.001)
 """Relative gaps that are proven one after the other, until it is clear whether a site pays."""
-SECONDS: Final = 60.0
+SECONDS: Final = 300.0
 """Longest search for one answer, unless another limit is given."""
+NEARER_SECONDS: Final = 60.0
+"""Longest search for an answer that is asked again, to a narrower gap."""
 CLEAR, UNCLEAR, WORSE, NO_PLAN = "pays", "not proven", "does not pay", "cannot be afforded"
 COUNTS: Final = ("unmet", "over_capacity", "beyond_limit", "over_guide")
 
@@ -173,25 +175,30 @@ class _Trial:
         self.ids = [str(s) for s in q.schemes["scheme"]]
         committed = q.schemes["committed"].to_numpy(int)
         self.committed = {s for s, t in zip(self.ids, committed, strict=True) if t >= 1}
-        self.asked_gap = options.gap
+        self.asked_gap, self.seconds = options.gap, options.time_limit
 
     # -------------------------------------------------------------- questions
 
     def compare(self, gaps: Sequence[float]) -> tuple[Answered, dict[str, Worth]]:
         """The best plan without any of the sites, and each site's worth, as near as is needed."""
-        total = (1 + 3 * len(self.where)) * len(gaps)
-        answers = Answers(self.study, self.folder, total=total, tell=self.tell)
+        answers = Answers(self.study, self.folder, total=1 + 3 * len(self.where), tell=self.tell)
         without: Answered | None = None
         plans: dict[str, Answered] = {}
         worth: dict[str, Worth] = {}
         with answers:
             for gap in gaps:
                 self.asked_gap = gap
+                if gap != gaps[0]:
+                    open_ = sum(w.verdict == UNCLEAR for w in worth.values())
+                    answers.total += 1 + 3 * open_
+                    limit = self.options.time_limit
+                    self.seconds = min(NEARER_SECONDS, NEARER_SECONDS if limit is None else limit)
                 words = "Searching for the best plan without it"
-                found = answers.best(Ask.that(forbid=self.tested), words, gap=gap)
+                found = answers.best(
+                    Ask.that(forbid=self.tested), words, gap=gap, time_limit=self.seconds
+                )
                 if not found.found:
-                    self.study.check()
-                    raise NoPlanError(f"No plan was found ({found.status}).")
+                    raise answers.none_found(found)
                 without = _better(found, without)
                 for place in self.where:
                     known = worth.get(place.label)
@@ -218,11 +225,11 @@ class _Trial:
         opens = self.school.opens or earliest(self.before, self.school.kind)
         on_top = answers.best(
             self._exactly({**without.opens, place.scheme: opens}),
-            f"Placing children with {place.name} added", gap=gap,
+            f"Placing children with {place.name} added", gap=gap, time_limit=self.seconds,
         )  # fmt: skip
         found = answers.best(
             Ask.that(force=[place.scheme], forbid=others),
-            f"Searching for the best plan with {place.name}", gap=gap,
+            f"Searching for the best plan with {place.name}", gap=gap, time_limit=self.seconds,
         )  # fmt: skip
         best = _better(found, on_top)
         return best if best.found else None
@@ -235,7 +242,10 @@ class _Trial:
         if less == dict(without.opens):
             return without
         other = answers.best(
-            self._exactly(less), f"Placing children with {place.name} left out", gap=gap
+            self._exactly(less),
+            f"Placing children with {place.name} left out",
+            gap=gap,
+            time_limit=self.seconds,
         )
         return _better(without, other)
 

@@ -75,7 +75,7 @@ KIND: Final = "value-map"
 POINTS: Final = 200
 EXACT: Final = 10
 GAP: Final = 0.005
-SECONDS: Final = 60.0
+SECONDS: Final = 300.0
 MOST_POINTS: Final = 2_000
 MOST_EXACT: Final = 30
 CLOSE: Final = 0.05
@@ -156,9 +156,8 @@ def map_value(
     base = study(shares, options, on_step=tell)
     with Answers(base, folder, tell=tell) as answers:
         plan = answers.best(words="Searching for the best plan without the school")
-    if not plan.found:
-        base.check()
-        raise NoPlanError(f"No plan was found ({plan.status}).")
+        if not plan.found:
+            raise answers.none_found(plan)
     survey = _Survey(shares, school, grid, base, plan, estimate, folder, tell)
     try:
         survey.quick()

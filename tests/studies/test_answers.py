@@ -96,3 +96,16 @@ def test_a_stop_keeps_what_was_answered_and_says_how_to_go_on(
     assert f"{tmp_path / ANSWERS}: run the same command again" in str(caught.value)
     assert told == ["Without it (1 of 2)", "With it (2 of 2)"]
     assert len(list((tmp_path / ANSWERS).iterdir())) == 1
+
+
+def test_a_search_that_found_nothing_in_time_is_not_kept_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    of = asked()
+    late = of.recalled(Ask(), status="time limit", objective=float("inf"), bound=0.0, opens={},
+                       seconds=61.0)  # fmt: skip
+    monkeypatch.setattr(Study, "best", lambda self, ask=None, **more: late)
+    answers = Answers(of, tmp_path)
+    assert not answers.best().found
+    assert not (tmp_path / ANSWERS).exists()
+    assert "more time with --time-limit" in str(answers.none_found(late))

@@ -203,18 +203,18 @@ def _map(finding: Finding) -> Figure:
 
 
 def _ranked(finding: Finding, exact: pd.DataFrame) -> Table:
+    amounts = ("exact_pounds", "money_pounds", "quick_pounds", "error_pounds")
+    scale = fmt.money_scale([as_float(v) for c in amounts for v in exact[c]])
     rows = [
         Row(
             f"{as_int(r.rank)}. {r.easting:.0f},{r.northing:.0f}",
-            [str(r.near), fmt.pounds(as_float(r.exact_pounds)),
-             fmt.pounds(as_float(r.money_pounds)), fmt.pounds(as_float(r.quick_pounds)),
-             fmt.pounds(as_float(r.error_pounds)), fmt.count(as_float(r.children)),
-             fmt.count(as_float(r.median_minutes))],
+            [str(r.near), *(fmt.scaled(as_float(getattr(r, c)), scale) for c in amounts),
+             fmt.count(as_float(r.children)), fmt.count(as_float(r.median_minutes))],
         )
         for r in records(exact)
     ]  # fmt: skip
     return Table(
-        f"The {len(exact)} points that were valued exactly",
+        f"The {len(exact)} points that were valued exactly, {scale[1]}",
         ["Point", "Near", "Worth", "Money alone", "Quick value", "Quick value too high by",
          "Children", "Median minutes"],
         rows, f"{TABLES}/points.csv", text_columns=frozenset({1}), dense=True,
