@@ -1,5 +1,5 @@
-"""The command line: optimise, check, audit, report, compare, business-case, publish, example,
-import, travel, baseline.
+"""The command line: optimise, check, audit, report, compare, business-case, test-site, publish,
+example, import, travel, baseline.
 
 Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees with the plan;
 5 a release would give away small numbers; 130 interrupted before there was a plan.
@@ -35,6 +35,8 @@ from sufficiency.vocabulary import KINDS, STATEMENT, academic_year_label
 
 if TYPE_CHECKING:
     from sufficiency.audit import AuditResult
+    from sufficiency.pipeline import Loaded
+    from sufficiency.plan.finding import Finding
 
 MOST_SHOWN = 60
 
@@ -178,6 +180,23 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
     command.add_argument("--scheme", metavar="NAME", action="append", default=[], dest="schemes",
                          help="a scheme that the plan chose, by its identifier; may be given again"
                          " (default: all of them)")  # fmt: skip
+    command = add("test-site", "Try a school on sites that nobody has listed: what each is worth, "
+                  "whom it serves, what it changes.", _test_site)  # fmt: skip
+    command.add_argument("scenario", metavar="SCENARIO", help=scenario)
+    command.add_argument("--at", metavar="EASTING,NORTHING", action="append", default=[],
+                         help="a point in metres, EPSG:27700; may be given again")  # fmt: skip
+    command.add_argument("--postcode", metavar="POSTCODE", action="append", default=[],
+                         help="a postcode, with --postcodes; may be given again")  # fmt: skip
+    command.add_argument("--postcodes", metavar="FILE", action="append", type=Path, default=[],
+                         help="where postcodes are: the ONS Postcode Directory or Code-Point "
+                         "Open")  # fmt: skip
+    command.add_argument("--site", metavar="ID", action="append", default=[],
+                         help="a candidate site of the scenario; may be given again")  # fmt: skip
+    _add_school(command)
+    command.add_argument("--grant", metavar="POUNDS", type=_amount, default=0.0,
+                         help="capital that comes only with the site (default: none, so that it "
+                         "is paid from the budgets)")  # fmt: skip
+    _add_search(command, "runs/NAME-site-test")
     command = add("publish", "Write the part of a run that may be given to everybody, small "
                   "numbers held back; refuse when one could be worked out.", _publish)  # fmt: skip
     command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
@@ -209,6 +228,52 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
 
         add_arguments(command)
     return parser
+
+
+def _add_school(command: argparse.ArgumentParser) -> None:
+    """What is tried, for commands that try a school."""
+    command.add_argument("--needs", metavar="CODES", required=True,
+                         help="needs that it admits: ASD,SLD; or any")  # fmt: skip
+    command.add_argument("--places", metavar="N", type=_amount, required=True,
+                         help="places once full")  # fmt: skip
+    command.add_argument("--year-groups", metavar="LOW-HIGH", default="0-14",
+                         help="year groups, 0 or R is Reception (default: 0-14)")  # fmt: skip
+    command.add_argument("--opens", metavar="YEAR",
+                         help="academic year of the September in which it opens, 2029/30 (default: "
+                         "when the search finds best)")  # fmt: skip
+    command.add_argument("--kind", metavar="KIND", default="state_special",
+                         help="kind of provision (default: state_special)")  # fmt: skip
+    command.add_argument("--capital", metavar="POUNDS", type=_amount,
+                         help="capital cost in all (default: the planning model's cost per place)"
+                         )  # fmt: skip
+    command.add_argument("--running", metavar="POUNDS", type=_amount, default=0.0,
+                         help="fixed cost a year once open, beyond that of places (default: 0)"
+                         )  # fmt: skip
+
+
+def _add_search(command: argparse.ArgumentParser, folder: str, seconds: float = 60.0) -> None:
+    """How a study searches and where it writes."""
+    command.add_argument("--model", metavar="NAME", help="planning model (default: its own)")
+    command.add_argument("--out", metavar="DIR", type=Path,
+                         help=f"folder to write (default: {folder}); an earlier result there is "
+                         "replaced, its answers are used again")  # fmt: skip
+    command.add_argument("--gap", metavar="SHARE", type=_share,
+                         help="how near to the best possible plan to prove each answer (default: "
+                         "as near as is needed to tell, within limits)")  # fmt: skip
+    command.add_argument("--time-limit", metavar="SECONDS", type=_seconds, default=seconds,
+                         help=f"longest search for one answer (default: {seconds:g})")  # fmt: skip
+    command.add_argument("--threads", metavar="N", type=_whole, default=2,
+                         help="solver threads (default: 2)")  # fmt: skip
+    command.add_argument("--seed", metavar="N", type=_whole, default=1,
+                         help="solver seed (default: 1)")  # fmt: skip
+
+
+def _amount(text: str) -> float:
+    """A number that may be written as money is; what it means is checked with the others."""
+    try:
+        return float(text.replace(",", "").removeprefix("£"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
 
 
 # ------------------------------------------------------------------ commands
@@ -355,6 +420,88 @@ def _business_case(asked: argparse.Namespace, out: Console) -> int:
     out.print("All of them are internal: they contain small numbers, and none is published.")
     out.print(STATEMENT, style="dim")
     return EXIT_OK
+
+
+def _test_site(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.studies.site_tests import KIND, try_sites
+
+    def ask(loaded: Loaded, folder: Path, tell: Callable[[str], None]) -> Finding:
+        return try_sites(
+            loaded, at=asked.at, postcodes=asked.postcode, sites=asked.site,
+            postcode_files=asked.postcodes, needs=asked.needs, places=asked.places,
+            year_groups=asked.year_groups, opens=asked.opens, kind=asked.kind,
+            capital=asked.capital, running=asked.running, grant=asked.grant, gap=asked.gap,
+            time_limit=asked.time_limit, threads=asked.threads, seed=asked.seed, folder=folder,
+            on_progress=tell,
+        )  # fmt: skip
+
+    finding = _study(asked, out, KIND, ask)
+    _show_sites(out, finding)
+    return EXIT_OK
+
+
+def _study(
+    asked: argparse.Namespace,
+    out: Console,
+    kind: str,
+    ask: Callable[[Loaded, Path, Callable[[str], None]], Finding],
+) -> Finding:
+    """Read the scenario, ask, write the finding beside its run, and say what was found."""
+    from sufficiency.pipeline import load_scenario
+    from sufficiency.plan.finding import refuse_other
+    from sufficiency.reports.findings import write_finding
+    from sufficiency.studies.answers import folder_of
+
+    loaded = load_scenario(asked.scenario, model=asked.model)
+    folder: Path = asked.out or folder_of(loaded.scenario.name, kind)
+    refuse_other(folder)
+    _show_warnings(out, loaded.warnings)
+    progress = _Progress(out)
+    before = {str(w) for w in loaded.warnings}
+    try:
+        finding = ask(loaded, folder, progress)
+        finding.stamp["command"] = asked.command_line
+        progress("Writing the page and its tables")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        written = write_finding(finding, folder)
+    except OSError as error:
+        raise InputError(
+            [Problem("the result could not be written.", "choose another folder with --out.",
+                     file=str(folder), value=str(error))]
+        ) from error  # fmt: skip
+    finally:
+        progress.stop()
+    for warning in finding.stamp.get("warnings", []):
+        if (text := str(warning["text"])) not in before:
+            out.print(f"[yellow]warning[/] {escape(text)}", soft_wrap=True)
+    out.print(f"\n[bold]{escape(finding.title)}[/]")
+    for sentence in finding.sentences:
+        out.print(escape(sentence), soft_wrap=True)
+    for path in written:
+        out.print(f"Wrote {escape(str(path))}", soft_wrap=True)
+    out.print("All of them are internal: they contain small numbers, and none is published.")
+    out.print(STATEMENT, style="dim")
+    return finding
+
+
+def _show_sites(out: Console, finding: Finding) -> None:
+    """The sites side by side."""
+    from sufficiency.reports import formatting as fmt
+
+    table = Table("Site", "Worth its price?", "Opens", "Net present value", "Worth, proven",
+                  "Minutes saved", "Filled", box=None, pad_edge=False)  # fmt: skip
+    for row in finding.tables["sites"].to_dict("records"):
+        if row["verdict"] == "cannot be afforded":
+            table.add_row(escape(str(row["name"])), row["verdict"])
+            continue
+        least, most = row["worth_least_pounds"], row["worth_most_pounds"]
+        table.add_row(
+            escape(str(row["name"])), row["verdict"], str(row["opens"]),
+            fmt.pounds(row["net_present_value_pounds"]),
+            f"{fmt.pounds(least)} to {fmt.pounds(most)}",
+            fmt.count(row["minutes_saved"]), fmt.percent(row["share_filled"]),
+        )  # fmt: skip
+    out.print(table)
 
 
 def _compare(asked: argparse.Namespace, out: Console) -> int:

@@ -20,9 +20,12 @@ from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import Heading, Items, Look, Row, Section, Table
 from sufficiency.reports.geopackage import MARK, Layer, plain, write_layers
 from sufficiency.reports.page import REPORT, fill
+from sufficiency.reports.sections import site_tests
 from sufficiency.vocabulary import STATEMENT, academic_year_label
 
-LOOKS: Final[dict[str, Look]] = {}
+LOOKS: Final[dict[str, Look]] = {
+    "site-test": site_tests.LOOK,
+}
 """How the finding of each kind is shown."""
 SHOWN_ROWS: Final = 40
 """Rows of a table on a page that nobody designed; the CSV file has all."""
@@ -92,6 +95,13 @@ def page_of(finding: Finding) -> str:
     """The page as text: complete in itself, without script, asking the network for nothing."""
     stamp, look = finding.stamp, look_of(finding)
     years = [int(stamp[k]) for k in ("first_year", "last_year") if k in stamp]
+    facts = [
+        *look.facts(finding),
+        ("Planned years", " to ".join(academic_year_label(y) for y in years)),
+        ("Planning model", str(dict(stamp.get("model", {})).get("title") or "")),
+        ("Scenario", str(stamp.get("name") or "")),
+        ("Made on", fmt.date(stamp.get("created"))),
+    ]
     with debug_mode(False):
         return fill(
             title=finding.title,
@@ -100,13 +110,7 @@ def page_of(finding: Finding) -> str:
             authority=str(stamp.get("authority") or stamp.get("name") or "The authority"),
             statement=str(stamp.get("statement") or STATEMENT),
             banners=[],
-            facts=[
-                *look.facts(finding),
-                ("Planned years", " to ".join(academic_year_label(y) for y in years)),
-                ("Planning model", str(dict(stamp.get("model", {})).get("title") or "")),
-                ("Scenario", str(stamp.get("name") or "")),
-                ("Made on", fmt.date(stamp.get("created"))),
-            ],
+            facts=[(term, value) for term, value in facts if value],
             sections=[*look.sections(finding), provenance(finding)],
             tiles=look.tiles(finding),
         )
