@@ -69,6 +69,7 @@ class Inquiry:
         self.answers = Answers(study, folder, total=total, tell=tell)
         self.tell = tell or (lambda words: None)
         self.searched = 0
+        self.folder = folder
         self._folder = folder / ANSWERS if folder is not None else None
         self._known: list[Answered] = []
         self._capital = study.capital()

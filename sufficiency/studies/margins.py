@@ -230,11 +230,10 @@ def _with_more_places(plain: Inquiry, provisions: Sequence[str], sizes: Sequence
     model = replace(loaded.model, scheme_kinds=kinds)
     tables = replace(loaded.tables, schemes=both)
     options = plain.study.options
-    folder = plain._folder.parent if plain._folder is not None else None
     return inquire(
         replace(loaded, model=model, tables=tables),
         gap=options.gap, time_limit=options.time_limit, threads=options.threads,
-        seed=options.seed, folder=folder, tell=plain.tell,
+        seed=options.seed, folder=plain.folder, tell=plain.tell,
     )  # fmt: skip
 
 
