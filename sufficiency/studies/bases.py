@@ -83,8 +83,7 @@ def bases(
     threads: int = 2,
     seed: int = 1,
     folder: Path | None = None,
-    command: str = "",
-    tell: Tell | None = None,
+    on_progress: Tell | None = None,
 ) -> Finding:
     """The three policies on the same data, the need that bases cannot meet, and who could host.
 
@@ -93,8 +92,7 @@ def bases(
         gap: relative gap of each search.
         time_limit, threads, seed: of each search; seconds, None for no limit.
         folder: in which answers are kept, so that a stopped study goes on; None: nowhere.
-        command: for the stamp.
-        tell: told each step in words.
+        on_progress: told each step in words.
 
     Returns:
         Tables ``policies`` and ``policy_schemes`` (see :func:`_policy_rows`), ``irreducible``
@@ -112,9 +110,9 @@ def bases(
     models = policies_of(loaded.model)
     asked: dict[str, Inquiry] = {}
     found: dict[str, Answered] = {}
-    said = tell or (lambda words: None)
+    said = on_progress or (lambda words: None)
     for number, (policy, model) in enumerate(models.items(), start=1):
-        asked[policy] = inquire(replace(loaded, model=model), **options, tell=tell)
+        asked[policy] = inquire(replace(loaded, model=model), **options, tell=on_progress)
         with asked[policy] as one:
             one.study.check()
             said(f"{fmt.capital_first(policy)} ({number} of {len(models) + 1})")
@@ -136,7 +134,7 @@ def bases(
     whole = loaded.scenario
     by_year = left.groupby(["academic_year", "reason"], as_index=False)[["children"]].sum()
     stamp = stamp_of(
-        free, command, clock,
+        free, clock,
         policies={p: {"status": a.status, "objective_pounds": a.objective, "bound_pounds": a.bound,
                       "gap": a.gap} for p, a in found.items()},
         irreducible={"child_years": least, "child_years_bound": bound, "opens": dict(opens)},

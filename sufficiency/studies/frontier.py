@@ -148,8 +148,7 @@ def frontier(
     threads: int = 2,
     seed: int = 1,
     folder: Path | None = None,
-    command: str = "",
-    tell: Tell | None = None,
+    on_progress: Tell | None = None,
 ) -> Finding:
     """The efficient frontier of capital against one measure.
 
@@ -160,8 +159,7 @@ def frontier(
         gap: relative gap of each search; the gap in the measure stands in the table.
         time_limit, threads, seed: of each search; seconds, None for no limit.
         folder: in which answers are kept, so that a stopped study goes on; None: nowhere.
-        command: for the stamp.
-        tell: told each step in words.
+        on_progress: told each step in words.
 
     Returns:
         Tables ``points`` and ``point_schemes`` (see :func:`_rows`).
@@ -176,7 +174,7 @@ def frontier(
         raise ValueError(f"{against!r} is none of {', '.join(AGAINST)}")
     clock = time.monotonic()
     plain = inquire(loaded, gap=gap, time_limit=time_limit, threads=threads, seed=seed,
-                    folder=folder, total=1, tell=tell)  # fmt: skip
+                    folder=folder, total=1, tell=on_progress)  # fmt: skip
     refuse_without_candidates(plain)
     with plain:
         plain.study.check()
@@ -191,7 +189,7 @@ def frontier(
             table, schemes = _rows(plain, priced, measure, answers, cheapest)
     start = plain.capital(plain.decided)
     stamp = stamp_of(
-        plain, command, clock,
+        plain, clock,
         against=against, measure=measure.title, unit=measure.unit, price_pounds=measure.price,
         decided_capital_pounds=start, names=plain.names, searches=priced.searched + plain.searched,
         points_asked=points,
@@ -333,6 +331,13 @@ def shown(against: str, value: float) -> str:
     return fmt.child_years(value)
 
 
+def gap_shown(against: str, value: float) -> str:
+    """A gap of the measure in words: small, and so written more finely."""
+    if against == "independent-share":
+        return f"{value * 100:.2f} percentage points"
+    return f"{value:.2f} minutes" if against == "minutes" else fmt.child_years(value)
+
+
 def _sentences(table: pd.DataFrame, against: str) -> list[str]:
     points = table[table["point"] > 0]
     first, last, plan = points.iloc[0], points.iloc[-1], table.iloc[0]
@@ -364,8 +369,8 @@ def _sentences(table: pd.DataFrame, against: str) -> list[str]:
     )
     widest = float(points["gap_value"].max())
     said.append(
-        f"Each point is proven: a plan within its limit that costs no more is at most "
-        f"{shown(against, widest)} lower."
+        "Each point is proven: a plan within its limit that costs no more is at most "
+        f"{gap_shown(against, widest)} lower."
     )
     failed = float((points["unmet"] + points["beyond_limit"]).max())
     if failed > 0.05 and against != "unmet":

@@ -375,12 +375,11 @@ def check_names(given: Iterable[str], known: Iterable[str], what: str, option: s
     problems.raise_if_any()
 
 
-def stamp_of(inquiry: Inquiry, command: str, clock: float, **more: Any) -> dict[str, Any]:
+def stamp_of(inquiry: Inquiry, clock: float, **more: Any) -> dict[str, Any]:
     """What the finding of a study is stamped with: provenance, solver, time, and more."""
     options = inquiry.study.options
     return {
         **pipeline.provenance(inquiry.loaded),
-        "command": command,
         "solver": {
             "gap_asked": options.gap,
             "time_limit": options.time_limit,

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -101,8 +102,7 @@ def marginal(
     threads: int = 2,
     seed: int = 1,
     folder: Path | None = None,
-    command: str = "",
-    tell: Tell | None = None,
+    on_progress: Tell | None = None,
 ) -> Finding:
     """Worth of one more place, with its range of validity, and of changing existing schools.
 
@@ -116,8 +116,7 @@ def marginal(
         gap, time_limit: of the search for the plan; seconds, None for no limit.
         threads, seed: for the solver.
         folder: in which answers are kept, so that a stopped study goes on; None: nowhere.
-        command: for the stamp.
-        tell: told each step in words.
+        on_progress: told each step in words.
 
     Returns:
         Tables ``values`` (see :func:`_values`), ``checks`` (:func:`_checks`), ``by_need``
@@ -130,7 +129,7 @@ def marginal(
     """
     clock = time.monotonic()
     plain = inquire(loaded, gap=gap, time_limit=time_limit, threads=threads, seed=seed,
-                    folder=folder, total=1, tell=tell)  # fmt: skip
+                    folder=folder, total=1, tell=on_progress)  # fmt: skip
     limited = limited_provisions(plain)
     check_names(provisions, limited, "provision with a limit on places", "--provision")
     if changes is not None:
@@ -148,19 +147,19 @@ def marginal(
             values = _values(wider, plan, best.opens)
             wanted = _to_check(values, provisions, checks)
             checked = _checks(wider, values, best.opens, wanted, tuple(sorted({1, *sizes})))
-        values = _with_validity(values, checked, loaded.scenario.first_year)
+        values = _with_validity(values, checked)
         by_need = _by_need(loaded, values)
         asked_for = likely_changes(loaded, plan, most_changes) if changes is None else changes
         changed = _changes(plain, best.opens, asked_for, folder)
     stamp = stamp_of(
-        plain, command, clock,
+        plain, clock,
         opens=dict(sorted(best.opens.items())), gap=best.gap, tolerance=TOLERANCE,
         sizes=sorted({1, *sizes}), names=_names(loaded),
     )  # fmt: skip
     return Finding(
         KIND,
         "What is one more place worth?",
-        _sentences(values, checked, changed, loaded.scenario.first_year),
+        _sentences(values, checked, changed),
         {"values": values, "checks": checked, "by_need": by_need, "changes": changed},
         {},
         stamp,
@@ -393,7 +392,7 @@ def holds(predicted: float, worth: float) -> bool:
     return abs(worth - predicted) <= max(TOLERANCE * abs(predicted), POUNDS)
 
 
-def _with_validity(values: pd.DataFrame, checks: pd.DataFrame, first: int) -> pd.DataFrame:
+def _with_validity(values: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
     """Values with what the checks say of them.
 
     Further columns: validity (``valid``: one place is worth what the price says; ``worth less``;
@@ -478,6 +477,40 @@ def _by_need(loaded: Loaded, values: pd.DataFrame) -> pd.DataFrame:
 
 
 # ------------------------------------------------------------------ existing schools
+
+
+def read_changes(redesignate: Sequence[str], extend: Sequence[str]) -> list[Change]:
+    """Changes as they are written on a command line.
+
+    Args:
+        redesignate: "PROVISION=CODES", codes of needs separated by comma or |.
+        extend: "PROVISION=LOWEST..HIGHEST", year groups.
+
+    Raises:
+        InputError: for every one that is written otherwise, all of them together.
+    """
+    problems, found = Problems(), list[Change]()
+    for text in redesignate:
+        provision, _, codes = text.partition("=")
+        needs = tuple(c.strip().upper() for c in codes.replace("|", ",").split(",") if c.strip())
+        if not provision.strip() or not needs:
+            problems.error(
+                "this is no provision with needs.", "write PROVISION=ASD,SLCN.",
+                file="--redesignate", value=text,
+            )  # fmt: skip
+            continue
+        found.append(Change(provision.strip(), needs=needs))
+    for text in extend:
+        match = re.fullmatch(r"\s*([^=]+?)\s*=\s*(-?\d+)\s*\.\.\s*(-?\d+)\s*", text)
+        if match is None:
+            problems.error(
+                "this is no provision with year groups.",
+                "write PROVISION=0..13, with Reception as 0.", file="--extend", value=text,
+            )  # fmt: skip
+            continue
+        found.append(Change(match[1], lowest=int(match[2]), highest=int(match[3])))
+    problems.raise_if_any()
+    return found
 
 
 def refuse_changes(loaded: Loaded, changes: Sequence[Change]) -> None:
@@ -707,28 +740,27 @@ def _change_words(loaded: Loaded, change: Change, row: Mapping[str, Any]) -> str
 # ------------------------------------------------------------------ words
 
 
-def _sentences(
-    values: pd.DataFrame, checks: pd.DataFrame, changes: pd.DataFrame, first: int
-) -> list[str]:
+def _sentences(values: pd.DataFrame, checks: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
     said: list[str] = []
-    start = values.groupby("provision", sort=False).head(1)
-    worthy = start[start["worth_pounds"] > POUNDS]
+    start = values.sort_values("academic_year").groupby("provision", sort=False).head(1)
+    worth = start["one_place_pounds"].fillna(start["worth_pounds"])
+    worthy = start.assign(worth=worth)[worth > POUNDS].sort_values("worth", ascending=False)
     if worthy.empty:
         said.append("No place is scarce: one more place is worth nothing anywhere.")
     else:
         top = worthy.iloc[0]
-        said.append(
-            f"One more place is worth most at {top['name']}: "
-            f"{fmt.pounds(float(top['worth_pounds']))} at present value, from "
-            f"{academic_year_label(int(top['academic_year']))} on"
-            + (
-                f"; the price holds for {fmt.places(float(top['valid_up_to']))}."
-                if float(top["valid_up_to"]) >= 1
-                else "; but that is a price for less than one place."
-                if top["validity"] == LESS
-                else "."
-            )
+        text = (
+            f"One more place is worth most at {top['name']}: {fmt.pounds(float(top['worth']))} at "
+            f"present value, from {academic_year_label(int(top['academic_year']))} on"
         )
+        if top["validity"] == VALID:
+            text += f"; its price holds for {fmt.places(float(top['valid_up_to']))}"
+        elif top["validity"] == LESS:
+            text += (
+                f"; its price says {fmt.pounds(float(top['worth_pounds']))}, which holds for less "
+                "than one place"
+            )
+        said.append(text + ".")
     ones = checks[checks["places"] == 1]
     if len(ones):
         said.append(

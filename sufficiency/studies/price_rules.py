@@ -84,8 +84,7 @@ def price_rules(
     threads: int = 2,
     seed: int = 1,
     folder: Path | None = None,
-    command: str = "",
-    tell: Tell | None = None,
+    on_progress: Tell | None = None,
 ) -> Finding:
     """Price of delay and of each rule, in one table.
 
@@ -94,8 +93,7 @@ def price_rules(
         rules: keys of lines (see :func:`lines_of`); all when empty.
         gap, time_limit, threads, seed: of each search; seconds, None for no limit.
         folder: in which answers are kept, so that a stopped study goes on; None: nowhere.
-        command: for the stamp.
-        tell: told each step in words.
+        on_progress: told each step in words.
 
     Returns:
         Table ``rules`` (see :func:`_row`).
@@ -107,7 +105,7 @@ def price_rules(
     """
     clock = time.monotonic()
     plain = inquire(loaded, gap=gap, time_limit=time_limit, threads=threads, seed=seed,
-                    folder=folder, total=1, tell=tell)  # fmt: skip
+                    folder=folder, total=1, tell=on_progress)  # fmt: skip
     rows: list[dict[str, Any]] = []
     with plain:
         plain.study.check()
@@ -120,7 +118,7 @@ def price_rules(
             lines = lines_of(plain, best.opens, reference)
             check_names(rules, dict.fromkeys(line.rule for line in lines), "rule", "--rule")
             lines = [line for line in lines if not rules or line.rule in rules]
-            countdown = Countdown(len(lines), tell)
+            countdown = Countdown(len(lines), on_progress)
             rows = []
             for line in lines:
                 countdown(line.words)
@@ -131,7 +129,7 @@ def price_rules(
                 break
             best = better
     stamp = stamp_of(
-        plain, command, clock,
+        plain, clock,
         best={"objective_pounds": best.objective, "bound_pounds": best.bound, "gap": best.gap,
               "opens": dict(sorted(best.opens.items()))},
         names=plain.names,
@@ -501,7 +499,7 @@ def _moved(asked: Inquiry, schedule: Schedule, plain: Inquiry, reference: Plan) 
 # ------------------------------------------------------------------ words
 
 
-def price_words(row: Mapping[str, Any]) -> str:
+def price_words(row: Mapping[Any, Any]) -> str:
     """What a line says of its price, in a few words."""
     low, high = float(row["anew_least"]), float(row["anew_most"])
     if not math.isfinite(float(row["anew_pounds"])):

@@ -93,8 +93,7 @@ def rank_sites(
     threads: int = 2,
     seed: int = 1,
     folder: Path | None = None,
-    command: str = "",
-    tell: Tell | None = None,
+    on_progress: Tell | None = None,
 ) -> Finding:
     """Rank every candidate scheme: alone, with all others and last in; find the best plans.
 
@@ -105,8 +104,7 @@ def rank_sites(
         schemes: those to rank; all candidates when empty.
         gap, time_limit, threads, seed: of each search; seconds, None for no limit.
         folder: in which answers are kept, so that a stopped study goes on; None: nowhere.
-        command: for the stamp.
-        tell: told each step in words.
+        on_progress: told each step in words.
 
     Returns:
         Tables ``schemes`` (one row a scheme, see :func:`_scheme_rows`), ``plans`` and
@@ -119,7 +117,7 @@ def rank_sites(
     """
     clock = time.monotonic()
     asked = inquire(loaded, gap=gap, time_limit=time_limit, threads=threads, seed=seed,
-                    folder=folder, tell=tell)  # fmt: skip
+                    folder=folder, tell=on_progress)  # fmt: skip
     refuse_without_candidates(asked)
     check_names(schemes, asked.candidates, "candidate scheme", "--scheme")
     wanted = [s for s in asked.candidates if not schemes or s in schemes]
@@ -132,7 +130,7 @@ def rank_sites(
         table = _scheme_rows(asked, best, nothing, standings, within)
         listed, opened = _plan_rows(asked, found, best)
     stamp = stamp_of(
-        asked, command, clock,
+        asked, clock,
         best=_as_stamped(best), nothing=_as_stamped(nothing), within=within,
         names=asked.names, searches=asked.searched,
     )  # fmt: skip
@@ -155,15 +153,14 @@ def alternatives(
     threads: int = 2,
     seed: int = 1,
     folder: Path | None = None,
-    command: str = "",
-    tell: Tell | None = None,
+    on_progress: Tell | None = None,
 ) -> Finding:
     """The best plans that differ in their schemes, each with its proven distance from the best.
 
     Args:
         loaded: from ``pipeline.load_scenario``.
         plans: how many, the best included.
-        gap, time_limit, threads, seed, folder, command, tell: as :func:`rank_sites`.
+        gap, time_limit, threads, seed, folder, on_progress: as :func:`rank_sites`.
 
     Returns:
         Tables ``plans`` and ``plan_schemes`` (see :func:`best_plans`).
@@ -173,13 +170,13 @@ def alternatives(
     """
     clock = time.monotonic()
     asked = inquire(loaded, gap=gap, time_limit=time_limit, threads=threads, seed=seed,
-                    folder=folder, total=plans, tell=tell)  # fmt: skip
+                    folder=folder, total=plans, tell=on_progress)  # fmt: skip
     refuse_without_candidates(asked)
     with asked:
         found = best_plans(asked, plans)
         best = asked.known(Ask())
         listed, opened = _plan_rows(asked, found, best)
-    stamp = stamp_of(asked, command, clock, best=_as_stamped(best), names=asked.names,
+    stamp = stamp_of(asked, clock, best=_as_stamped(best), names=asked.names,
                      asked_for=plans, searches=asked.searched)  # fmt: skip
     return Finding(
         ALTERNATIVES,
