@@ -256,7 +256,7 @@ def _add_choices(
     command.add_argument("scenario", metavar="SCENARIO", help=scenario)
     command.add_argument("--plans", metavar="N", type=_whole, default=5,
                          help="how many, the best included (default: 5)")  # fmt: skip
-    _add_search(command, "runs/NAME-alternatives", 120.0, "0.2%%")
+    _add_search(command, "runs/NAME-alternatives", 120.0, "0.1%%")
     command = add("frontier", "What capital buys: the least of a measure that each amount of "
                   "capital can reach, and the schemes at each step.", _frontier)  # fmt: skip
     command.add_argument("scenario", metavar="SCENARIO", help=scenario)
@@ -598,7 +598,7 @@ def _frontier(asked: argparse.Namespace, out: Console) -> int:
 
 def _marginal(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import formatting as fmt
-    from sufficiency.studies.margins import KIND, marginal, read_changes
+    from sufficiency.studies.margins import KIND, marginal, reach_words, read_changes
 
     changes = read_changes(asked.redesignate, asked.extend)
     finding = _study(
@@ -615,7 +615,7 @@ def _marginal(asked: argparse.Namespace, out: Console) -> int:
         table.add_row(
             escape(str(row["name"])), academic_year_label(int(row["academic_year"])),
             fmt.pounds(row["one_place_pounds"]), fmt.pounds(row["worth_pounds"]),
-            fmt.places(row["valid_up_to"]),
+            reach_words(row["valid_up_to"]),
         )  # fmt: skip
     out.print(table)
     return EXIT_OK

@@ -48,7 +48,6 @@ from sufficiency.studies.inquiry import (
 )
 from sufficiency.vocabulary import (
     HIGHEST_YEAR_GROUP,
-    KINDS,
     LOCAL_STATE_SPECIALIST,
     LOWEST_YEAR_GROUP,
     NEEDS,
@@ -59,6 +58,8 @@ from sufficiency.vocabulary import (
 KIND: Final = "marginal"
 SIZES: Final = (1, 2, 5, 10, 20)
 """Places with which children are placed again, to see how far a price holds."""
+PARTS: Final = (0.5, 0.1)
+"""Parts of a place that are tried where the price does not hold for a whole one."""
 TOLERANCE: Final = 0.05
 """Share by which the exact worth of places may differ from their price."""
 POUNDS: Final = 500.0
@@ -139,7 +140,7 @@ def marginal(
         best = plain.best(Ask(), "The plan of least cost")
         if not best.found:
             raise NoPlanError(f"No plan was found ({best.status}).")
-        wider = _with_more_places(plain, limited, tuple(sorted({1, *sizes})))
+        wider = _with_more_places(plain, limited, (*PARTS, *sorted({1, *sizes})))
         with wider:
             wider.tell("Prices of places")
             outcome = wider.study.placed_for(best.opens)
@@ -183,12 +184,12 @@ def _names(loaded: Loaded) -> dict[str, str]:
 # ------------------------------------------------------------------ places as schemes
 
 
-def more(provision: str, places: int) -> str:
+def more(provision: str, places: float) -> str:
     """The identifier of the scheme that stands for so many more places at a provision."""
-    return f"{places} more at {provision}"
+    return f"{places:g} more at {provision}"
 
 
-def _with_more_places(plain: Inquiry, provisions: Sequence[str], sizes: Sequence[int]) -> Inquiry:
+def _with_more_places(plain: Inquiry, provisions: Sequence[str], sizes: Sequence[float]) -> Inquiry:
     """The same question, in which any provision may be given more places in any September."""
     loaded = plain.loaded
     schemes = loaded.tables.schemes
@@ -356,19 +357,20 @@ def _checks(
     before = wider.measures(opens)
     names = _names(wider.loaded)
     rows: list[dict[str, Any]] = []
-    for provision, year, places in steps:
-        countdown(f"{places} more at {names[provision]}")
+
+    def check(provision: str, year: int, places: float) -> bool:
         after = wider.measures({**opens, more(provision, places): year})
         row = price[provision, year]
         funding = places * float(row["funding_pounds"])
         predicted = places * float(row["worth_pounds"])
         worth = before["cost_pounds"] - after["cost_pounds"] + funding
+        fits = holds(predicted, worth, places)
         rows.append(
             {
                 "provision": provision,
                 "name": names[provision],
                 "academic_year": year,
-                "places": places,
+                "places": float(places),
                 "predicted_pounds": predicted,
                 "worth_pounds": worth,
                 "money_pounds": before["money_pounds"] - after["money_pounds"] + funding,
@@ -377,9 +379,18 @@ def _checks(
                 "placed": before["unmet"] + before["beyond_limit"] - after["unmet"]
                 - after["beyond_limit"],
                 "independent": before["independent"] - after["independent"],
-                "holds": int(holds(predicted, worth)),
+                "holds": int(fits),
             }
         )  # fmt: skip
+        return fits
+
+    for provision, year, places in steps:
+        countdown(f"{places} more at {names[provision]}")
+        starts = year == max(first, int(opens.get(provision, first)))
+        if not check(provision, year, places) and places == 1 and starts:
+            for part in PARTS:
+                if check(provision, year, part):
+                    break
     columns = [
         "provision", "name", "academic_year", "places", "predicted_pounds", "worth_pounds",
         "money_pounds", "priced_pounds", "minutes", "placed", "independent", "holds",
@@ -387,9 +398,9 @@ def _checks(
     return pd.DataFrame(rows, columns=columns)
 
 
-def holds(predicted: float, worth: float) -> bool:
+def holds(predicted: float, worth: float, places: float = 1.0) -> bool:
     """Whether places are worth what their price says, within the tolerance."""
-    return abs(worth - predicted) <= max(TOLERANCE * abs(predicted), POUNDS)
+    return abs(worth - predicted) <= max(TOLERANCE * abs(predicted), POUNDS * min(places, 1.0))
 
 
 def _with_validity(values: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
@@ -397,7 +408,8 @@ def _with_validity(values: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
 
     Further columns: validity (``valid``: one place is worth what the price says; ``worth less``;
     ``worth nothing``: the price is nothing; ``not checked``), one_place_pounds (exact, NaN where
-    not checked), valid_up_to (most places for which the price holds; of the first September),
+    not checked), valid_up_to (most places, or part of one, for which the price holds; of the first
+    September; 0: for no part that was tried),
     halves_at (least places tried beyond which a further place is worth less than half; NaN: none
     tried), minutes, money_pounds, priced_pounds, placed, independent (of one place, NaN where not
     checked).
@@ -405,20 +417,19 @@ def _with_validity(values: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
     one = checks[checks["places"] == 1].set_index(["provision", "academic_year"])
     reach: dict[str, tuple[float, float]] = {}
     for provision, part in checks.groupby("provision"):
-        start = part[part["academic_year"] == part["academic_year"].min()].sort_values("places")
-        up_to, halves, before = 0.0, math.nan, (0.0, 0.0)
-        price = float(start["predicted_pounds"].iloc[0])
-        still = True
-        for n, worth, fits in zip(
-            start["places"], start["worth_pounds"], start["holds"], strict=True
-        ):
-            still = still and bool(fits)
-            up_to = float(n) if still else up_to
+        start = part[part["academic_year"] == part["academic_year"].min()]
+        fits = start[start["holds"] == 1]
+        fails = start.loc[start["holds"] == 0, "places"]
+        up_to = fits.loc[fits["places"] < fails.min(), "places"] if len(fails) else fits["places"]
+        whole = start[start["places"] >= 1].sort_values("places")
+        price = float(whole["predicted_pounds"].iloc[0])
+        halves, before = math.nan, (0.0, 0.0)
+        for n, worth in zip(whole["places"], whole["worth_pounds"], strict=True):
             per_place = (float(worth) - before[1]) / (float(n) - before[0])
             if math.isnan(halves) and per_place < price / 2 - POUNDS:
                 halves = before[0]
             before = (float(n), float(worth))
-        reach[str(provision)] = (up_to, halves)
+        reach[str(provision)] = (float(up_to.max()) if len(up_to) else 0.0, halves)
     result = values.copy()
     keys = pd.MultiIndex.from_frame(values[["provision", "academic_year"]])
     known = keys.isin(one.index)
@@ -754,11 +765,11 @@ def _sentences(values: pd.DataFrame, checks: pd.DataFrame, changes: pd.DataFrame
             f"present value, from {academic_year_label(int(top['academic_year']))} on"
         )
         if top["validity"] == VALID:
-            text += f"; its price holds for {fmt.places(float(top['valid_up_to']))}"
+            text += f"; its price holds for {reach_words(float(top['valid_up_to']))}"
         elif top["validity"] == LESS:
             text += (
-                f"; its price says {fmt.pounds(float(top['worth_pounds']))}, which holds for less "
-                "than one place"
+                f"; its price says {fmt.pounds(float(top['worth_pounds']))} and holds for "
+                f"{reach_words(float(top['valid_up_to']))}"
             )
         said.append(text + ".")
     ones = checks[checks["places"] == 1]
@@ -767,7 +778,7 @@ def _sentences(values: pd.DataFrame, checks: pd.DataFrame, changes: pd.DataFrame
             f"Children were placed again with one more place in "
             f"{fmt.number_of(len(ones), 'case', 'cases')}; the price holds in "
             f"{int(ones['holds'].sum())} of them, within {fmt.percent(TOLERANCE)}. Elsewhere it "
-            "claims nothing."
+            "claims nothing for a whole place."
         )
     helpful = changes[changes["alone_pounds"] > POUNDS]
     if len(changes) and helpful.empty:
@@ -782,6 +793,7 @@ def _sentences(values: pd.DataFrame, checks: pd.DataFrame, changes: pd.DataFrame
     return said
 
 
-def kind_words(kind: str) -> str:
-    """A kind of provision in words."""
-    return KINDS.get(kind, kind)
+def reach_words(places: float) -> str:
+    """How far a price holds, in words."""
+    parts = {0.0: "less than a tenth of a place", 0.1: "a tenth of a place", 0.5: "half a place"}
+    return parts.get(places) or fmt.places(places)

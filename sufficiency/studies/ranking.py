@@ -148,7 +148,7 @@ def alternatives(
     loaded: Loaded,
     *,
     plans: int = 5,
-    gap: float = 0.002,
+    gap: float = 0.001,
     time_limit: float | None = 120.0,
     threads: int = 2,
     seed: int = 1,
@@ -173,7 +173,10 @@ def alternatives(
                     folder=folder, total=plans, tell=on_progress)  # fmt: skip
     refuse_without_candidates(asked)
     with asked:
+        asked.study.check()
         found = best_plans(asked, plans)
+        if not found:
+            raise NoPlanError("No plan was found.")
         best = asked.known(Ask())
         listed, opened = _plan_rows(asked, found, best)
     stamp = stamp_of(asked, clock, best=_as_stamped(best), names=asked.names,

@@ -35,19 +35,14 @@ def shown(against: str, value: float) -> str:
     return f"{value:.1f} minutes" if against == "minutes" else fmt.child_years(value)
 
 
-def gap_shown(against: str, value: float) -> str:
-    """A gap of the measure in words: small, and so written more finely."""
-    if against == "independent-share":
-        return f"{value * 100:.2f} percentage points"
-    return f"{value:.2f} minutes" if against == "minutes" else fmt.child_years(value)
-
-
 def sections(finding: Finding) -> list[Section]:
     """The frontier, the schemes at each step, and what it says."""
     against = str(finding.stamp["against"])
     table = finding.tables["points"]
     points = table[table["point"] > 0]
     first, *others = finding.sentences
+    proof = [s for s in others if s.startswith("Each point is proven")]
+    others = [s for s in others if s not in proof]
     blocks: list[Block] = [_chart(finding), _step_table(finding)]
     names = dict(finding.stamp["names"])
     steps = [
@@ -72,8 +67,8 @@ def sections(finding: Finding) -> list[Section]:
     ]  # fmt: skip
     return [
         Section(
-            "frontier", "What does capital buy?", first, " ".join(others[:-1]),
-            others[-1] if others else "", blocks,
+            "frontier", "What does capital buy?", first, " ".join(others),
+            " ".join(proof), blocks,
         ),
         Section(
             "beside", "What else changes along the way?",
@@ -156,6 +151,11 @@ def _chart(finding: Finding) -> Figure:
 def _step_table(finding: Finding) -> Table:
     against = str(finding.stamp["against"])
     table = finding.tables["points"]
+    times, unit = {
+        "independent-share": (100.0, "percentage points"),
+        "minutes": (1.0, "minutes"),
+        "unmet": (1.0, "child-years"),
+    }[against]
     rows = []
     for r in records(table[table["point"] > 0]):
         rows.append(
@@ -164,7 +164,7 @@ def _step_table(finding: Finding) -> Table:
                 [
                     fmt.pounds(as_float(r.capital_pounds)),
                     shown(against, as_float(r.value)),
-                    gap_shown(against, as_float(r.gap_value)),
+                    f"{as_float(r.gap_value) * times:.2f}",
                     fmt.pounds(as_float(r.cost_pounds)),
                     fmt.count(as_float(r.independent_last)),
                 ],
@@ -172,7 +172,7 @@ def _step_table(finding: Finding) -> Table:
         )
     return Table(
         "The frontier, point by point",
-        ["", "Capital of new schemes", "Comes to", "At most lower (proven)",
+        ["", "Capital of new schemes", "Comes to", f"At most lower, {unit} (proven)",
          "Cost at present value", "In independent schools in the last year"],
         rows, f"{TABLES}/points.csv",
     )  # fmt: skip

@@ -27,7 +27,7 @@ from sufficiency.reports.sections.ranking import intervals
 from sufficiency.vocabulary import KINDS, academic_year_label
 
 VALIDITY: Final = {
-    "valid": "holds",
+    "valid": "for one place",
     "worth less": "one place is worth less",
     "worth nothing": "no place is scarce",
     "not checked": "not checked",
@@ -89,7 +89,9 @@ def _places(finding: Finding) -> Section:
                 if math.isfinite(as_float(r.one_place_pounds))
                 else fmt.NONE,
                 fmt.pounds(as_float(r.worth_pounds)),
-                VALIDITY[str(r.validity)],
+                f"for {_reach(as_float(r.valid_up_to))}"
+                if math.isfinite(as_float(r.valid_up_to))
+                else VALIDITY[str(r.validity)],
                 _or_dash(fmt.pounds, r.money_pounds),
                 _or_dash(fmt.pounds, r.priced_pounds),
                 _or_dash(_minutes, r.minutes),
@@ -131,6 +133,12 @@ def _places(finding: Finding) -> Section:
     )
 
 
+def _reach(places: float) -> str:
+    """How far a price holds, in words."""
+    parts = {0.0: "less than a tenth of a place", 0.1: "a tenth of a place", 0.5: "half a place"}
+    return parts.get(places) or fmt.places(places)
+
+
 def _or_dash(said: Any, value: Any) -> str:
     number = as_float(value)
     return str(said(number)) if math.isfinite(number) else fmt.NONE
@@ -169,6 +177,7 @@ def _range(finding: Finding) -> Section:
         )
     starts = checks.groupby("provision")["academic_year"].transform("min")
     checks = checks[checks["academic_year"] == starts]
+    checks = checks[checks["places"] >= 1]
     order = list(dict.fromkeys(checks["provision"]))
     sizes = sorted({as_int(n) for n in checks["places"]})
     rows, panels = [], []
@@ -189,7 +198,7 @@ def _range(finding: Finding) -> Section:
         )
     halves = _first(finding)
     reached = [
-        f"{r.name}: the price holds for {fmt.places(as_float(r.valid_up_to))}"
+        f"{r.name}: the price holds for {_reach(as_float(r.valid_up_to))}"
         + (
             f"; beyond {fmt.places(as_float(r.halves_at))} a further one is worth less than half "
             "of it."

@@ -409,7 +409,7 @@ PLAN_MEASURES: Final[tuple[tuple[str, str, Any], ...]] = (
     ("beyond_limit", "Child-years beyond what schools can hold", fmt.count),
     ("over_capacity", "Child-years above commissioned places", fmt.count),
     ("over_guide", "Child-years with a journey over the guide", fmt.count),
-    ("minutes", "Mean one-way minutes to specialist places", fmt.count),
+    ("minutes", "Mean one-way minutes to specialist places", lambda v: f"{v:.1f}"),
 )
 """What plans are compared by: column, words, how it is written."""
 
