@@ -1,5 +1,6 @@
-"""The command line: optimise, check, audit, report, compare, business-case, test-site, rank-sites,
-alternatives, frontier, marginal, bases, price-rules, publish, example, import, travel, baseline.
+"""The command line: optimise, check, audit, report, compare, business-case, test-site, map-value,
+rank-sites, alternatives, frontier, marginal, bases, price-rules, publish, example, import, travel,
+baseline.
 
 Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees with the plan;
 5 a release would give away small numbers; 130 interrupted before there was a plan.
@@ -197,6 +198,19 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
                          help="capital that comes only with the site (default: none, so that it "
                          "is paid from the budgets)")  # fmt: skip
     _add_search(command, "runs/NAME-site-test")
+    command = add("map-value", "Map what a school would be worth at every point of the authority, "
+                  "the best points exactly.", _map_value)  # fmt: skip
+    command.add_argument("scenario", metavar="SCENARIO", help=scenario)
+    _add_school(command)
+    command.add_argument("--points", metavar="N", type=_count, default=200,
+                         help="points of the grid, about (default: 200)")  # fmt: skip
+    command.add_argument("--exact", metavar="N", type=_count, default=10,
+                         help="points for which children are placed anew (default: 10)"
+                         )  # fmt: skip
+    command.add_argument("--exclude", metavar="FILE", action="append", type=Path, default=[],
+                         help="polygons on which nothing can be built: GeoPackage, GeoJSON or "
+                         "Shapefile; may be given again")  # fmt: skip
+    _add_search(command, "runs/NAME-value-map")
     _add_choices(add, scenario)
     command = add("publish", "Write the part of a run that may be given to everybody, small "
                   "numbers held back; refuse when one could be worked out.", _publish)  # fmt: skip
@@ -345,6 +359,13 @@ def _add_search(
                          help="solver threads (default: 2)")  # fmt: skip
     command.add_argument("--seed", metavar="N", type=_whole, default=1,
                          help="solver seed (default: 1)")  # fmt: skip
+
+
+def _count(text: str) -> int:
+    try:
+        return int(text.replace(",", ""))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
 
 
 def _amount(text: str) -> float:
@@ -516,6 +537,32 @@ def _test_site(asked: argparse.Namespace, out: Console) -> int:
 
     finding = _study(asked, out, KIND, ask)
     _show_sites(out, finding)
+    return EXIT_OK
+
+
+def _map_value(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import formatting as fmt
+    from sufficiency.studies.value_map import KIND, map_value
+
+    def ask(loaded: Loaded, folder: Path, tell: Callable[[str], None]) -> Finding:
+        return map_value(
+            loaded, needs=asked.needs, places=asked.places, year_groups=asked.year_groups,
+            opens=asked.opens, kind=asked.kind, capital=asked.capital, running=asked.running,
+            points=asked.points, exact=asked.exact, exclude=asked.exclude, gap=asked.gap,
+            time_limit=asked.time_limit, threads=asked.threads, seed=asked.seed, folder=folder,
+            on_progress=tell,
+        )  # fmt: skip
+
+    finding = _study(asked, out, KIND, ask)
+    points = finding.tables["points"]
+    table = Table("Point", "Near", "Worth", "Quick value", "Money alone", box=None, pad_edge=False)
+    for row in points[points["exact_pounds"].notna()].to_dict("records"):
+        table.add_row(
+            f"{row['easting']:.0f},{row['northing']:.0f}", escape(str(row["near"])),
+            fmt.pounds(row["exact_pounds"]), fmt.pounds(row["quick_pounds"]),
+            fmt.pounds(row["money_pounds"]),
+        )  # fmt: skip
+    out.print(table)
     return EXIT_OK
 
 

@@ -27,6 +27,7 @@ from sufficiency.reports.sections import (
     price_rules,
     ranking,
     site_tests,
+    value_maps,
 )
 from sufficiency.vocabulary import STATEMENT, academic_year_label
 
@@ -38,6 +39,7 @@ LOOKS: Final[dict[str, Look]] = {
     "marginal": margins.LOOK,
     "bases": bases.LOOK,
     "price-rules": price_rules.LOOK,
+    "value-map": value_maps.LOOK,
 }
 """How the finding of each kind is shown."""
 SHOWN_ROWS: Final = 40

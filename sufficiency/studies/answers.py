@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from sufficiency.asking import Answered, Ask, Study
 from sufficiency.plan.finding import ANSWERS
-from sufficiency.problems import Stopped
+from sufficiency.problems import NoPlanError, Stopped
 from sufficiency.reports import formatting as fmt
 
 RUNS: Final = Path("runs")
@@ -108,6 +108,34 @@ class Answers:
         self._asked += 1
         return answered
 
+    def exactly(self, opens: Mapping[str, int], words: str = "") -> Answered:
+        """The plan that opens these schemes in these Septembers and no others; without a search.
+
+        Where the rules about schemes or budgets allow no such plan, its cost is infinite.
+
+        Raises:
+            Stopped: on Ctrl-C; what was answered so far is kept.
+        """
+        ask = Ask.that(opens=opens)
+        key = self._key(ask, 0.0, None, "exactly")
+        self._tell(self._progress(words))
+        answered = self._kept(key, ask)
+        if answered is None:
+            clock = time.monotonic()
+            try:
+                cost, status, found = self.study.placed_for(opens).objective, "optimal", opens
+            except NoPlanError:
+                cost, status, found = math.inf, "infeasible", {}
+            seconds = time.monotonic() - clock
+            answered = self.study.recalled(
+                ask, status=status, objective=cost, bound=cost, opens=found, seconds=seconds
+            )
+            self._searched += 1
+            self._seconds += seconds
+            self._keep(key, answered)
+        self._asked += 1
+        return answered
+
     def stopped(self) -> Stopped:
         """What is said after Ctrl-C."""
         count = f"{self._asked} of {self.total}" if self.total else str(self._asked)
@@ -129,7 +157,7 @@ class Answers:
 
     # -- keeping
 
-    def _key(self, ask: Ask, gap: float, time_limit: float | None) -> str:
+    def _key(self, ask: Ask, gap: float, time_limit: float | None, how: str = "best") -> str:
         if self._content is None:
             self._content = self.study.fingerprint()
         question = {
@@ -143,6 +171,7 @@ class Answers:
             raise AssertionError(f"the key of an answer leaves out {sorted(left_out)}")
         asked = {
             "model": self._content,
+            "how": how,
             "ask": question,
             "gap": gap,
             "time_limit": time_limit,

@@ -46,7 +46,7 @@ from sufficiency.studies.inquiry import (
 from sufficiency.vocabulary import academic_year_label, financial_year_label
 
 KIND: Final = "price-rules"
-CELL: Final = ["academic_year", "area", "need", "tier", "year_group", "provision"]
+ROLL: Final = ["academic_year", "provision"]
 RELAXED, TIGHTER, LATER = "relaxed", "tighter", "later"
 SMALL_CHANGE: Final = 500.0
 """Pounds of present value below which nothing changed: an equally good plan moves nobody."""
@@ -347,11 +347,11 @@ def _row(
     cost above the best plan as things are; NaN: not possible), same_money_pounds,
     same_priced_pounds (its parts: money; priced failures and prices that are not money),
     anew_pounds, anew_least, anew_most (planned anew; NaN: there is no plan), anew_money_pounds,
-    status, reason (why there is no plan), added, left_out (schemes, |), children (child-years whose
-    provision differs, with the same schemes; planned anew where that is not possible), last_year
-    (of them, in the last planned year), and how many more child-years, planned anew: unmet,
-    beyond_limit, over_capacity, over_guide, independent; minutes (mean one-way minutes more of
-    children in specialist places).
+    status, reason (why there is no plan), added, left_out (schemes, |), children (child-years at
+    another provision, net: what rolls lose and others gain, with the same schemes; planned anew
+    where that is not possible), last_year (of them, in the last planned year), and how many more
+    child-years, planned anew: unmet, beyond_limit, over_capacity, over_guide, independent; minutes
+    (mean one-way minutes more of children in specialist places).
     """
     base: dict[str, Any] = {
         "rule": line.rule,
@@ -471,18 +471,18 @@ def _learn_from(plain: Inquiry, opens: Schedule) -> None:
 
 
 def _moved(asked: Inquiry, schedule: Schedule, plain: Inquiry, reference: Plan) -> dict[str, float]:
-    """Child-years, and children in the last year, whose provision differs between two plans.
+    """Child-years, and children in the last year, by which the rolls of provisions differ.
 
-    Children of one area, need, tier and year group are not told apart: of each such group, what
-    one provision has fewer another has more, and half of all differences is the number that moved.
+    Net: what some provisions have fewer others have more, or no place has. Children who merely
+    change places with each other, as equally good plans do at random, are not counted.
     """
 
     def work() -> dict[str, float]:
         def counted(plan: Plan) -> pd.Series:
             unmet = plan.unmet.assign(provision="unmet")
-            both = pd.concat([plan.placements[[*CELL, "children"]], unmet[[*CELL, "children"]]])
+            both = pd.concat([plan.placements[[*ROLL, "children"]], unmet[[*ROLL, "children"]]])
             both = both[both["academic_year"] >= plain.loaded.scenario.first_year]
-            return both.groupby(CELL)["children"].sum()
+            return both.groupby(ROLL)["children"].sum()
 
         change = counted(asked.plan(schedule)).sub(counted(reference), fill_value=0.0).abs() / 2
         by_year = change.groupby(level="academic_year").sum()
@@ -493,7 +493,7 @@ def _moved(asked: Inquiry, schedule: Schedule, plain: Inquiry, reference: Plan) 
         [asked.study.fingerprint(), sorted(schedule.items()), plain.study.fingerprint(),
          float(reference.present_value_pounds)]
     )  # fmt: skip
-    return asked.kept("moved-" + hashlib.sha256(text.encode()).hexdigest()[:32], work)
+    return asked.kept("rolls-" + hashlib.sha256(text.encode()).hexdigest()[:32], work)
 
 
 # ------------------------------------------------------------------ words

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import geopandas
 import pandas as pd
-from shapely.geometry import MultiPolygon, Point
+from shapely.geometry import Point
 
 from sufficiency.asking import Answered, Ask, difference
 from sufficiency.pipeline import Loaded, provenance, study
@@ -37,6 +37,7 @@ from sufficiency.studies.sites import (
     School,
     capital_of,
     earliest,
+    many,
     read_places,
     read_school,
     shared_sites,
@@ -172,7 +173,7 @@ class _Trial:
         self.ids = [str(s) for s in q.schemes["scheme"]]
         committed = q.schemes["committed"].to_numpy(int)
         self.committed = {s for s, t in zip(self.ids, committed, strict=True) if t >= 1}
-        self.asked: list[Answered] = []
+        self.asked_gap = options.gap
 
     # -------------------------------------------------------------- questions
 
@@ -185,6 +186,7 @@ class _Trial:
         worth: dict[str, Worth] = {}
         with answers:
             for gap in gaps:
+                self.asked_gap = gap
                 words = "Searching for the best plan without it"
                 found = answers.best(Ask.that(forbid=self.tested), words, gap=gap)
                 if not found.found:
@@ -254,7 +256,7 @@ class _Trial:
             if (found := worth[place.label].found) is not None:
                 self.tell(f"Placing children in the plan with {place.name}")
                 plans[place.label] = found.plan
-        elsewhere = self._grant_elsewhere(gaps[-1])
+        elsewhere = self._grant_elsewhere(self.asked_gap)
         return _WriteUp(self, without, worth, base, plans, elsewhere).finding()
 
     def _grant_elsewhere(self, gap: float) -> tuple[Answered, Plan] | None:
@@ -335,7 +337,7 @@ class _WriteUp:
         title = (
             f"A school at {self.trial.where[0].name}"
             if one
-            else f"A school on one of {len(self.trial.where)} sites"
+            else f"{len(self.trial.where)} sites for a school"
         )
         finding = Finding(KIND, title, [], tables, self._layers(tables), stamp)
         finding.sentences = sentences(finding)
@@ -474,6 +476,13 @@ class _WriteUp:
             "payback_years": appraisal.payback_years(option, self.nothing),
         }
 
+    def _over_grant(self, found: Answered) -> dict[str, float]:
+        """What the site is worth against the same grant spent otherwise, least and most."""
+        if self.elsewhere is None:
+            return {}
+        least, most = difference(self.elsewhere[0], found)
+        return {"over_grant_least_pounds": least, "over_grant_most_pounds": most}
+
     def _sites(self, parts: Mapping[str, list[pd.DataFrame]]) -> pd.DataFrame:
         """One row a site: what a reader compares."""
         of = {
@@ -499,6 +508,7 @@ class _WriteUp:
                     "worth_pounds": self.without.objective - worth.found.objective,
                     "worth_least_pounds": worth.least,
                     "worth_most_pounds": worth.most,
+                    **self._over_grant(worth.found),
                     **self._money(place.label),
                     **{f"{c}_spared": self.nothing.counts[c] - option.counts[c] for c in COUNTS},
                     "children": 0.0 if filled is None else float(filled["children"].iloc[-1]),
@@ -580,11 +590,11 @@ class _WriteUp:
         tested = self.trial.where
         layers = {
             "authority": geopandas.GeoDataFrame({"name": [self.loaded.scenario.authority]},
-                                                geometry=[_many(land)], crs=27700),
+                                                geometry=[many(land)], crs=27700),
             "areas": geopandas.GeoDataFrame(
                 fields,
                 geometry=[
-                    _many(shapes[x, y])
+                    many(shapes[x, y])
                     for x, y in zip(areas["easting"], areas["northing"], strict=True)
                 ],
                 crs=27700,
@@ -612,11 +622,6 @@ class _WriteUp:
         return layers
 
 
-def _many(shape: Any) -> MultiPolygon:
-    parts = [g for g in getattr(shape, "geoms", [shape]) if g.geom_type == "Polygon"]
-    return MultiPolygon([g for g in parts if not g.is_empty] or [shape.centroid.buffer(200.0)])
-
-
 # ------------------------------------------------------------------ words
 
 
@@ -624,7 +629,8 @@ def sentences(finding: Finding) -> list[str]:
     """The answer in plain English, from the tables of a finding."""
     sites, stamp = finding.tables["sites"], finding.stamp
     school = dict(stamp["school"])
-    said = [_verdict_words(row, stamp) for row in sites.to_dict("records")]
+    found = [_verdict_words(row, stamp) for row in sites.to_dict("records")]
+    said = list(found[0]) if len(found) == 1 else [" ".join(words) for words in found]
     can = sites[sites["verdict"] != NO_PLAN]
     if len(can) > 1:
         order = can.sort_values("worth_pounds", ascending=False)
@@ -642,47 +648,52 @@ def sentences(finding: Finding) -> list[str]:
     return said
 
 
-def _verdict_words(row: Mapping[Any, Any], stamp: Mapping[str, Any]) -> str:
-    name, verdict = row["name"], row["verdict"]
+def _verdict_words(row: Mapping[Any, Any], stamp: Mapping[str, Any]) -> tuple[str, ...]:
+    """The verdict on a site in a sentence, then what it rests on."""
+    name, verdict, school = row["name"], row["verdict"], dict(stamp["school"])
     if verdict == NO_PLAN:
-        school = dict(stamp["school"])
         left = float(school["capital_left_pounds"])
+        held = (
+            f", and the budgets hold {fmt.pounds(left)} by then beyond what is committed"
+            if math.isfinite(left)
+            else ""
+        )
         return (
             f"A school at {name} cannot be afforded: no plan within the capital budgets and the "
-            f"rules about schemes can open it. It takes "
-            f"{fmt.pounds(float(school['capital_pounds']))}"
-            + (
-                f", and the budgets hold {fmt.pounds(left)} by then beyond what is committed"
-                if math.isfinite(left)
-                else ""
-            )
-            + ". Try it with money of its own (--grant), with fewer places or a later September."
+            "rules about schemes can open it.",
+            f"It takes {fmt.pounds(float(school['capital_pounds']))}{held}. Try it with money of "
+            "its own (--grant), with fewer places or a later September.",
         )
-    money = float(row["net_present_value_pounds"])
+    opens = int(row["opens"])
+    opening = f"A school at {name}, opening in September {opens},"
+    lead = {
+        CLEAR: f"{opening} is worth its price: that is proven.",
+        WORSE: f"{opening} is not worth its price: the best plan without it does more for the same "
+        "money, and that is proven.",
+        UNCLEAR: f"{opening} may or may not be worth its price: the best plan without it is as "
+        "good, as near as the search can tell.",
+    }[str(verdict)]
     least, most = float(row["worth_least_pounds"]), float(row["worth_most_pounds"])
-    between = f"between {fmt.pounds(least)} and {fmt.pounds(most)}"
-    opening = f"opening in September {int(row['opens'])}"
-    if verdict == CLEAR:
-        lead = f"A school at {name}, {opening}, is worth its price: that is proven."
-    elif verdict == WORSE:
-        lead = (
-            f"A school at {name}, {opening}, is not worth its price: the same money does more "
-            "without it, and that is proven."
+    money = float(row["net_present_value_pounds"])
+    said = [
+        lead,
+        f"Counting failures that it spares as the plan prices them, it is worth between "
+        f"{fmt.pounds(least)} and {fmt.pounds(most)}; in money alone its net present value is "
+        f"{fmt.pounds(money)}.",
+    ]
+    if math.isfinite(other := float(row.get("over_grant_least_pounds", math.nan))):
+        highest = float(row["over_grant_most_pounds"])
+        said.append(
+            "The same grant spent otherwise does less: that is proven."
+            if other > 0
+            else "The same grant spent otherwise does more: that is proven."
+            if highest < 0
+            else "Whether the same grant does more elsewhere is not proven: against that, the site "
+            f"is worth between {fmt.pounds(other)} and {fmt.pounds(highest)}."
         )
-    else:
-        lead = (
-            f"It is not proven whether a school at {name}, {opening}, is worth its price: it is "
-            "as good as the best plan without it, as near as the search can tell."
-        )
-    lead += (
-        f" Counting failures that it spares as the plan prices them, it is worth {between}; in "
-        f"money alone its net present value is {fmt.pounds(money)}."
-    )
-    if (late := int(row["opens"])) == int(stamp["last_year"]) and not dict(stamp["school"])[
-        "opens"
-    ]:
-        lead += (
-            f" Left to choose, the search puts it off to the last planned year ({late}): name a "
+    if opens == int(stamp["last_year"]) and not school["opens"]:
+        said.append(
+            f"Left to choose, the search puts it off to the last planned year ({opens}): name a "
             "September with --opens to see it at work."
         )
-    return lead
+    return tuple(said)

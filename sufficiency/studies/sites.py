@@ -19,7 +19,7 @@ import geopandas
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from shapely.geometry import Point
+from shapely.geometry import MultiPolygon, Point
 
 from sufficiency.geography.curve import LEAST_AREAS, LEAST_JOURNEYS, Sample, fit_curve
 from sufficiency.geography.travel import STRAIGHT_LINE, straight_km, straight_line_minutes
@@ -169,7 +169,7 @@ def read_school(
     lowest, highest = _year_groups(year_groups, problems)
     codes = _needs(needs, problems)
     school = School(
-        kind, codes, places, lowest, highest, _opens(opens, kind, loaded, problems),
+        kind, codes, float(places), lowest, highest, _opens(opens, kind, loaded, problems),
         capital, running, grant,
     )  # fmt: skip
     if not problems.errors:
@@ -733,3 +733,9 @@ def polygons_of(path: Path, problems: Problems) -> NDArray[Any]:
                        "give the outlines of land on which nothing can be built.",
                        file=str(path))  # fmt: skip
     return np.asarray(shapes.to_numpy(), dtype=object)
+
+
+def many(shape: Any) -> MultiPolygon:
+    """The polygons of a shape, for a layer; a point becomes a circle of 200 metres."""
+    parts = [g for g in getattr(shape, "geoms", [shape]) if g.geom_type == "Polygon"]
+    return MultiPolygon([g for g in parts if not g.is_empty] or [shape.centroid.buffer(200.0)])

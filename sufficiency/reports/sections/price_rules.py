@@ -12,7 +12,7 @@ from sufficiency.reports import charts
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import Block, Figure, Items, Look, Row, Section, Table, Text
 from sufficiency.reports.facts import as_float, records
-from sufficiency.reports.sections.ranking import intervals, range_words
+from sufficiency.reports.sections.ranking import intervals
 
 GROUPS: Final = {
     "later": ("delay", "What does delay cost?", "Delay"),
@@ -62,25 +62,31 @@ def _short(row: pd.Series) -> str:
     return f"{text[0].lower()}{text[1:]}" if not text[:2].isupper() else text
 
 
-def _change(pounds: float) -> str:
+def _change(pounds: float, scale: tuple[float, str, int]) -> str:
     if not math.isfinite(pounds):
         return "not possible"
     if abs(pounds) < 500:
         return "nothing"
-    return f"{'+' if pounds > 0 else ''}{fmt.pounds(pounds)}"
+    return fmt.signed(pounds, scale)
 
 
-def _anew(row: Any) -> str:
+def _anew(row: Any, scale: tuple[float, str, int]) -> str:
     least, most = as_float(row.anew_least), as_float(row.anew_most)
     if not math.isfinite(as_float(row.anew_pounds)):
         return "no plan"
     if least > 0 or most < 0:
-        return _change(as_float(row.anew_pounds))
+        return _change(as_float(row.anew_pounds), scale)
     return "not proven"
+
+
+def _scale(frame: pd.DataFrame) -> tuple[float, str, int]:
+    columns = ("same_pounds", "anew_least", "anew_most")
+    return fmt.money_scale([as_float(v) for c in columns for v in frame[c]])
 
 
 def _table(frame: pd.DataFrame, caption: str, grouped: bool) -> Table:
     rows: list[Row] = []
+    scale = _scale(frame)
     for direction, (_, _, heading) in GROUPS.items():
         part = frame[frame["direction"] == direction]
         if part.empty:
@@ -91,10 +97,11 @@ def _table(frame: pd.DataFrame, caption: str, grouped: bool) -> Table:
             Row(
                 str(r.words),
                 [
-                    _change(as_float(r.same_pounds)),
-                    _change(as_float(r.same_money_pounds)),
-                    _anew(r),
-                    range_words(as_float(r.anew_least), as_float(r.anew_most))
+                    _change(as_float(r.same_pounds), scale),
+                    _change(as_float(r.same_money_pounds), scale),
+                    _anew(r, scale),
+                    f"{fmt.signed(as_float(r.anew_least), scale)} to "
+                    f"{fmt.signed(as_float(r.anew_most), scale)}"
                     if math.isfinite(as_float(r.anew_pounds))
                     else fmt.NONE,
                     fmt.count(as_float(r.last_year)),
@@ -105,10 +112,10 @@ def _table(frame: pd.DataFrame, caption: str, grouped: bool) -> Table:
             for r in records(part)
         ]
     return Table(
-        caption,
+        f"{caption}, {scale[1]}, present value",
         ["What changes", "Same schemes", "… in money", "Planned anew", "… between (proven)",
          "Children elsewhere in the last year", "Child-years elsewhere",
-         "Child-years more without a place or beyond limits"],
+         "Child-years more without a place"],
         rows, f"{TABLES}/rules.csv",
     )  # fmt: skip
 
@@ -181,7 +188,7 @@ def _chart(known: pd.DataFrame, direction: str) -> Figure:
     rows = [
         (
             str(r.words),
-            _anew(r),
+            _anew(r, scale),
             [as_float(v) / scale[0] for v in (r.anew_least, r.anew_pounds, r.anew_most)],
         )
         for r in records(order)
@@ -213,9 +220,11 @@ def _how() -> Section:
                     "the price of a surprise. Planned anew, the others may be changed: the price "
                     "of a delay that is known in time.",
                     "A budget that is late leaves in place what committed schemes draw.",
-                    "Children elsewhere: of each group of one area, need, tier and year group, "
-                    "those whose provision differs, with the same schemes where that is possible. "
-                    "Where the cost does not change, an equally good plan moves nobody.",
+                    "Children elsewhere: what rolls of provisions lose and others gain, net, with "
+                    "the same schemes where that is possible. Children who merely change places "
+                    "with each other are not counted. Where the cost does not change, an equally "
+                    "good plan moves nobody.",
+                    "Without a place: no suitable place, or beyond what a school can hold.",
                     "Rules protect children and families. A price is what a rule costs, never a "
                     "case for dropping it: several of them are law.",
                 ],

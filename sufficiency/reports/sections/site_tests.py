@@ -78,8 +78,9 @@ def tiles(finding: Finding) -> list[tuple[str, str]]:
         (fmt.minutes(as_float(best["median_minutes"])),
          f"median journey there; the same children without it: "
          f"{fmt.minutes(as_float(best['median_minutes_without']))}"),
-        (fmt.pounds(as_float(best["fees_avoided_pounds"])),
-         "independent fees avoided, in today's value"),
+        (fmt.pounds(abs(as_float(best["fees_avoided_pounds"]))),
+         ("independent fees avoided" if as_float(best["fees_avoided_pounds"]) >= 0
+          else "more in independent fees") + ", in today's value"),
     ]  # fmt: skip
 
 
@@ -197,7 +198,8 @@ def _compared(finding: Finding) -> Table:
         ),
         each("… nothing counted for unmet need",
              lambda r: fmt.pounds(as_float(r.money_alone_pounds))),
-        each("Fees avoided", lambda r: fmt.pounds(as_float(r.fees_avoided_pounds))),
+        each("Fees avoided (below nought: more is paid)",
+             lambda r: fmt.pounds(as_float(r.fees_avoided_pounds))),
         each("Transport avoided", lambda r: fmt.pounds(as_float(r.transport_avoided_pounds))),
         each("Money is back after", lambda r: _payback(as_float(r.payback_years))),
         Row("Failures spared, in child-years over all years"),
@@ -207,6 +209,13 @@ def _compared(finding: Finding) -> Table:
         ),
         Row("Money and priced failures together"),
         each("Worth lies between (proven)", _worth_cell),
+        *(
+            [each("… against the grant spent otherwise (proven)", lambda r: (
+                f"{fmt.pounds(as_float(r.over_grant_least_pounds))} to "
+                f"{fmt.pounds(as_float(r.over_grant_most_pounds))}"))]
+            if "over_grant_least_pounds" in table
+            else []
+        ),
         Row(f"Children at the school in {last}"),
         each("Children", lambda r: fmt.count(as_float(r.children))),
         each("Share of its places filled", lambda r: fmt.percent(as_float(r.share_filled))),
@@ -272,7 +281,7 @@ def _site(finding: Finding, label: str, alone: bool) -> Section:
         _journey_table(finding, label),
         Heading("Which schools lose or gain children?"),
         _rolls_table(finding, label),
-        Heading("What becomes unnecessary?"),
+        Heading("Which other schemes become unnecessary, or must wait?"),
         *_scheme_blocks(finding, label),
         Heading("Who pays, and who gains?"),
         _lines_table(finding, label),
@@ -509,12 +518,16 @@ def _journey_table(finding: Finding, label: str) -> Table:
         Row("90th percentile", two(mine["p90_minutes"], mine["p90_minutes_without"])),
         Row("Children over 45 minutes", two(mine["over_45"], mine["over_45_without"])),
         Row("Children over 75 minutes", two(mine["over_75"], mine["over_75_without"])),
+        Row("Minutes saved, median", ["", fmt.count(as_float(mine["median_minutes_saved"]))]),
+        Row("Minutes saved, 90th percentile",
+            ["", fmt.count(as_float(mine["p90_minutes_saved"]))]),
+        Row("Km saved, mean", ["", fmt.count(as_float(mine["km_saved"]))]),
         Row("All children"),
-        Row("Median minutes one way ",
+        Row("Median minutes one way",
             two(found["median_minutes"], found["median_minutes_without"])),
-        Row("90th percentile ", two(found["p90_minutes"], found["p90_minutes_without"])),
-        Row("Children over 45 minutes ", two(found["over_45"], found["over_45_without"])),
-        Row("Children over 75 minutes ", two(found["over_75"], found["over_75_without"])),
+        Row("90th percentile", two(found["p90_minutes"], found["p90_minutes_without"])),
+        Row("Children over 45 minutes", two(found["over_45"], found["over_45_without"])),
+        Row("Children over 75 minutes", two(found["over_75"], found["over_75_without"])),
     ]  # fmt: skip
     return Table(
         f"Journeys in {academic_year_label(last)}, one way",
@@ -585,13 +598,18 @@ def _scheme_blocks(finding: Finding, label: str) -> list[Block]:
     ]
     if not said:
         return [Text("Nothing: the same other schemes open, in the same Septembers.")]
-    return [
-        Items(said),
-        Text(
-            "Which other schemes go with a site is a choice among plans of nearly the same cost; "
-            "it is as sure as the interval of its worth is narrow.", "note",
-        ),
-    ]  # fmt: skip
+    note = (
+        "Which other schemes go with a site is a choice among plans of nearly the same cost; it is "
+        "as sure as the interval of its worth is narrow."
+    )
+    capital = as_float(dict(finding.stamp["school"])["capital_pounds"])
+    if finding.stamp["budgets"] and as_float(finding.stamp["grant_pounds"]) < capital:
+        note = (
+            "The site is paid from the same budgets, so a scheme that waits or is given up may be "
+            "unnecessary or no longer affordable; a grant of the whole capital (--grant) tells "
+            "them apart. "
+        ) + note
+    return [Items(said), Text(note, "note")]
 
 
 def _lines_table(finding: Finding, label: str) -> Table:
