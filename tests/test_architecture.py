@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "geography",
         "imports",
         "placement",
+        "shipped",
         "solving",
         "plan",
         "asking",
