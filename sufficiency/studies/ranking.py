@@ -56,6 +56,9 @@ STANDINGS: Final = {
     OPEN: "Not proven either way",
 }
 """How a scheme stands in the plans that are near the best."""
+FIRST_GAP, FINEST_GAP = 0.005, 0.002
+"""Relative gaps, where none is asked for: every question is proven to the first; one that a finer
+gap can decide is asked again, down to the finest. What is nearer than that is a near-tie."""
 WITHIN: Final = 0.005
 """Share above the least cost up to which a plan is near the best: what optimise leaves open."""
 
@@ -88,7 +91,7 @@ def rank_sites(
     plans: int = 5,
     within: float = WITHIN,
     schemes: Sequence[str] = (),
-    gap: float = 0.002,
+    gap: float | None = None,
     time_limit: float | None = 120.0,
     threads: int = 2,
     seed: int = 1,
@@ -102,7 +105,9 @@ def rank_sites(
         plans: how many of the best plans to find; 0 for none.
         within: share above the least cost up to which a plan counts as near the best.
         schemes: those to rank; all candidates when empty.
-        gap, time_limit, threads, seed: of each search; seconds, None for no limit.
+        gap: relative gap of each search; None: :data:`FIRST_GAP`, and down to :data:`FINEST_GAP`
+            where that can decide a question.
+        time_limit, threads, seed: of each search; seconds, None for no limit.
         folder: in which answers are kept, so that a stopped study goes on; None: nowhere.
         on_progress: told each step in words.
 
@@ -116,15 +121,18 @@ def rank_sites(
         Stopped: on Ctrl-C.
     """
     clock = time.monotonic()
-    asked = inquire(loaded, gap=gap, time_limit=time_limit, threads=threads, seed=seed,
-                    folder=folder, tell=on_progress)  # fmt: skip
+    asked = inquire(loaded, gap=FIRST_GAP if gap is None else gap, time_limit=time_limit,
+                    threads=threads, seed=seed, folder=folder, tell=on_progress)  # fmt: skip
     refuse_without_candidates(asked)
     check_names(schemes, asked.candidates, "candidate scheme", "--scheme")
     wanted = [s for s in asked.candidates if not schemes or s in schemes]
     asked.answers.total = 2 + 3 * len(wanted) + max(plans - 1, 0)
     with asked:
         best, nothing, standings = standings_of(asked, wanted)
-        found = best_plans(asked, plans) if plans else []
+        finest = FINEST_GAP if gap is None else gap
+        found = best_plans(asked, plans, finest) if plans else []
+        if gap is None:
+            _sharpen(asked, wanted, within)
         # What was found on the way may be better than what was found first.
         best, nothing, standings = _again(asked, best, nothing, standings)
         table = _scheme_rows(asked, best, nothing, standings, within)
@@ -238,7 +246,33 @@ def _again(
     ]  # fmt: skip
 
 
-def best_plans(asked: Inquiry, plans: int) -> list[Answered]:
+def _sharpen(asked: Inquiry, schemes: Sequence[str], within: float) -> None:
+    """Ask again, to a finer gap, what such a gap can decide and the first did not.
+
+    A difference of *w* can be told from nought when both gaps are well below *w*; one of more than
+    the room near the best can be told from that room.
+    """
+    waiting: list[tuple[float, Ask, str]] = []
+    for scheme in schemes:
+        best = asked.known(Ask())
+        for ask, words in (
+            (Ask.that(force=[scheme]), "with"),
+            (Ask.that(forbid=[scheme]), "without"),
+        ):
+            answer = asked.known(ask)
+            apart = (answer.objective - best.objective) / abs(best.objective)
+            room = within if apart > within + FINEST_GAP else 0.0
+            decided = answer.bound > best.objective + room * abs(best.objective)
+            if not math.isfinite(apart) or decided or apart - room < FINEST_GAP:
+                continue
+            gap = min(max(0.8 * (apart - room), FINEST_GAP), 0.9 * answer.gap)
+            waiting.append((gap, ask, f"More exactly: {words} {asked.names[scheme]}"))
+    asked.answers.total += len(waiting)
+    for gap, ask, words in waiting:
+        asked.best(ask, words, gap=gap)
+
+
+def best_plans(asked: Inquiry, plans: int, gap: float | None = None) -> list[Answered]:
     """The best plans whose sets of schemes differ, in the order in which they were found.
 
     Each is the answer to: the best plan whose schemes, open by the last planned year, are none of
@@ -251,6 +285,7 @@ def best_plans(asked: Inquiry, plans: int) -> list[Answered]:
         answer = asked.best(
             Ask.that(unlike=before),
             "The best plan" if not found else f"The best plan other than {len(found)} known",
+            gap=gap,
         )
         if not answer.found:
             break

@@ -38,6 +38,13 @@ ALONE_CHART: Final = 12
 """Schemes in the chart of what each is worth alone; the table has all."""
 
 
+def scaled_range(least: float, most: float, scale: tuple[float, str, int]) -> str:
+    """An interval of pounds in the unit of a table."""
+    if not (math.isfinite(least) and math.isfinite(most)):
+        return "open"
+    return f"{fmt.signed(least, scale)} to {fmt.signed(most, scale)}"
+
+
 def range_words(least: float, most: float) -> str:
     """An interval of pounds as two amounts; "not proven" ends are said to be open."""
     low = fmt.pounds(least) if math.isfinite(least) else "below any amount"
@@ -106,6 +113,7 @@ def _ranked(finding: Finding) -> Section:
     table = finding.tables["schemes"]
     first, *others = finding.sentences
     rows = []
+    scale = fmt.money_scale([as_float(v) for c in ENDS for v in table[c]])
     for r in records(table):
         worth = as_float(r.worth_pounds)
         rows.append(
@@ -113,17 +121,18 @@ def _ranked(finding: Finding) -> Section:
                 f"{as_int(r.rank)}. {r.name}",
                 [
                     "yes" if as_int(r.chosen) else "no",
-                    fmt.pounds(worth) if math.isfinite(worth) else "cannot be said",
-                    range_words(as_float(r.worth_least), as_float(r.worth_most)),
+                    fmt.signed(worth, scale) if math.isfinite(worth) else "cannot be said",
+                    scaled_range(as_float(r.worth_least), as_float(r.worth_most), scale),
                     proven_words(as_float(r.worth_least), as_float(r.worth_most),
                                  "adds", "does not add"),
-                    fmt.pounds(as_float(r.lost_pounds)),
-                    fmt.pounds(as_float(r.insisted_pounds)),
+                    _or_none(as_float(r.lost_pounds), scale),
+                    _or_none(as_float(r.insisted_pounds), scale),
                 ],
             )
         )  # fmt: skip
     ranked = Table(
-        caption="Each scheme among all others, present value, priced failures included",
+        caption=f"Each scheme among all others, {scale[1]}, present value, priced failures "
+        "included",
         headers=["Scheme", "In the best plan", "Adds", "Between (proven)", "Proven to add?",
                  "Lost without it", "Cost of insisting"],
         rows=rows,
@@ -142,6 +151,10 @@ def _ranked(finding: Finding) -> Section:
         "costs, are against the best plan found.",
         [_worth_chart(table), ranked],
     )
+
+
+def _or_none(pounds: float, scale: tuple[float, str, int]) -> str:
+    return fmt.scaled(pounds, scale) if math.isfinite(pounds) else "no plan"
 
 
 def _worth_chart(table: pd.DataFrame) -> Figure:
@@ -222,29 +235,37 @@ def _alone(finding: Finding) -> Section:
     known = table[table["alone_pounds"].notna()]
     known = known.sort_values("alone_pounds", ascending=False, kind="stable")
     names = dict(finding.stamp["names"])
-    rows = []
-    for r in records(known):
-        needs = [str(names.get(s, s)) for s in str(r.alone_with).split("|") if s]
-        rows.append(
-            Row(
-                str(r.name) + (f" (with {fmt.in_words(needs)})" if needs else ""),
-                [
-                    fmt.pounds(as_float(r.alone_pounds)),
-                    range_words(as_float(r.alone_least), as_float(r.alone_most)),
-                    academic_year_label(as_int(r.alone_opens))
-                    if as_int(r.alone_opens) >= 0
-                    else fmt.NONE,
-                    fmt.places(as_float(r.places)),
-                    fmt.pounds(as_float(r.capital_pounds)),
-                ],
-            )
+
+    def called(row: Any) -> str:
+        needs = [str(names.get(s, s)) for s in str(row.alone_with).split("|") if s]
+        return str(row.name) + (f" (with {fmt.in_words(needs)})" if needs else "")
+
+    labels = [called(r) for r in records(known)]
+    ends = ("alone_pounds", "alone_least", "alone_most", "capital_pounds")
+    scale = fmt.money_scale([as_float(v) for c in ends for v in known[c]])
+    rows = [
+        Row(
+            label,
+            [
+                fmt.signed(as_float(r.alone_pounds), scale),
+                scaled_range(as_float(r.alone_least), as_float(r.alone_most), scale),
+                academic_year_label(as_int(r.alone_opens))
+                if as_int(r.alone_opens) >= 0
+                else fmt.NONE,
+                fmt.count(as_float(r.places)),
+                fmt.scaled(as_float(r.capital_pounds), scale),
+            ],
         )
+        for label, r in zip(labels, records(known), strict=True)
+    ]
     impossible = [str(n) for n in table.loc[table["alone_pounds"].isna(), "name"]]
-    blocks: list[Block] = [_alone_chart(known)] if len(known) else []
+    blocks: list[Block] = [_alone_chart(known, labels)] if len(known) else []
     blocks.append(
         Table(
-            "Each scheme with nothing else new, present value, priced failures included",
-            ["Scheme", "Worth alone", "Between (proven)", "Best opened", "Places", "Capital"],
+            f"Each scheme with nothing else new, {scale[1]}, present value, priced failures "
+            "included",
+            ["Scheme", "Worth alone", "Between (proven)", "Best opened", "Its own places",
+             "Its own capital"],
             rows, f"{TABLES}/schemes.csv",
         )
     )  # fmt: skip
@@ -256,7 +277,7 @@ def _alone(finding: Finding) -> Section:
     return Section(
         "alone",
         "What is each scheme worth if it is the only one?",
-        f"{top['name']}: {fmt.pounds(as_float(top['alone_pounds']))}."
+        f"{labels[0]}: {fmt.pounds(as_float(top['alone_pounds']))}."
         if top is not None
         else "No scheme can open alone.",
         "Worth alone and worth among all others differ, because schemes serve the same children: "
@@ -266,12 +287,12 @@ def _alone(finding: Finding) -> Section:
     )
 
 
-def _alone_chart(known: pd.DataFrame) -> Figure:
+def _alone_chart(known: pd.DataFrame, labels: Sequence[str]) -> Figure:
     shown = known.head(ALONE_CHART)
-    names = [str(n) for n in shown["name"]]
+    names = labels[:ALONE_CHART]
     values = [as_float(v) for v in shown["alone_pounds"]]
     words = [fmt.pounds(v) for v in values]
-    title = f"Alone, {names[0]} is worth most"
+    title = f"Alone, {shown['name'].iloc[0]} is worth most"
     return Figure(
         title=title,
         caption="Cost of the best plan with nothing new, less that of the best plan with this "
