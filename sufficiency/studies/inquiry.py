@@ -85,8 +85,18 @@ class Inquiry:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, KeyboardInterrupt) and not isinstance(error, Stopped):
-            raise self.answers.stopped() from error
+        if isinstance(error, KeyboardInterrupt):
+            raise self.stopped() from error
+
+    def stopped(self) -> Stopped:
+        """What is said after Ctrl-C."""
+        kept = self._folder is not None and self._folder.is_dir() and any(self._folder.iterdir())
+        if not kept:
+            return Stopped("Interrupted; nothing was written.")
+        return Stopped(
+            f"Interrupted; the answers found so far are kept in {self._folder}: run the same "
+            "command again to go on from there."
+        )
 
     # -- schemes
 

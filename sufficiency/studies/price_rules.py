@@ -116,7 +116,12 @@ def price_rules(
         for _ in range(ROUNDS):
             reference = plain.plan(best.opens)
             lines = lines_of(plain, best.opens, reference)
-            check_names(rules, dict.fromkeys(line.rule for line in lines), "rule", "--rule")
+            check_names(
+                rules,
+                dict.fromkeys(line.rule for line in lines),
+                "rule that bears on this scenario",
+                "--rule",
+            )
             lines = [line for line in lines if not rules or line.rule in rules]
             countdown = Countdown(len(lines), on_progress)
             rows = []

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,6 +16,7 @@ from sufficiency.pipeline import Loaded
 from sufficiency.plan.finding import ANSWERS, Finding, read_finding
 from sufficiency.problems import InputError, Stopped
 from sufficiency.reports.findings import page_of, write_finding
+from sufficiency.solving import Outcome, SchemeSearch
 from sufficiency.studies.answers import Answers
 from sufficiency.studies.bases import (
     FIRST,
@@ -355,7 +357,7 @@ def test_a_limit_on_journeys_is_priced_with_the_children_it_touches() -> None:
 
 
 def test_a_rule_that_is_not_there_is_refused() -> None:
-    with pytest.raises(InputError, match="no such rule"):
+    with pytest.raises(InputError, match="no such rule that bears"):
         price_rules(with_one_school(), rules=["stay-onn"], **EXACT)
 
 
@@ -398,6 +400,23 @@ def test_a_stopped_ranking_goes_on_where_it_was(tmp_path: Path, monkeypatch: Any
     assert not [a for a in searched if a in asked[:3]], "kept answers are not searched again"
     for name in ("schemes", "plans"):
         pd.testing.assert_frame_equal(again.tables[name], whole.tables[name], rtol=1e-6)
+
+
+def test_ctrl_c_while_children_are_placed_is_no_answer(tmp_path: Path, monkeypatch: Any) -> None:
+    """It must never be taken for a schedule that the rules forbid."""
+    world = with_one_school()
+    price_rules(world, rules=["delay"], folder=tmp_path, **EXACT)
+    real, calls = SchemeSearch.place, []
+
+    def place(self: SchemeSearch, switches: Any) -> Outcome:
+        calls.append(1)
+        if len(calls) > 2:
+            return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, 0.0)
+        return real(self, switches)
+
+    monkeypatch.setattr(SchemeSearch, "place", place)
+    with pytest.raises(Stopped, match="run the same command again"):
+        price_rules(world, rules=["guide-as-limit", "limit-plus-15"], folder=tmp_path, **EXACT)
 
 
 # ------------------------------------------------------------------ pages
