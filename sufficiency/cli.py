@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser(set(given))
-    asked = parser.parse_args(given)
+    asked = parser.parse_args(_with_signs(given))
     logging.getLogger("pyomo").setLevel(logging.ERROR)
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     run: Callable[[argparse.Namespace, Console], int] = asked.run
@@ -71,6 +71,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = str(error) or "Interrupted before there was a plan; nothing was written."
         err.print(escape(words), soft_wrap=True)
         return EXIT_INTERRUPTED
+
+
+def _with_signs(given: list[str]) -> list[str]:
+    """A value that begins with a minus sign is no option: ``--at -3.5,50.7`` is one argument."""
+    found: list[str] = []
+    for word in given:
+        if (
+            found
+            and found[-1] in ("--at", "--year-groups")
+            and word[:1] == "-"
+            and (word[1:2].isdigit() or word[1:2] == ".")
+        ):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def _share(text: str) -> float:

@@ -194,7 +194,8 @@ class _Trial:
                     raise NoPlanError(f"No plan was found ({found.status}).")
                 without = _better(found, without)
                 for place in self.where:
-                    if worth and worth[place.label].verdict in (CLEAR, WORSE, NO_PLAN):
+                    known = worth.get(place.label)
+                    if known is not None and known.verdict != UNCLEAR:
                         continue
                     with_it = self._with(answers, place, without, gap)
                     if with_it is None:

@@ -51,9 +51,9 @@ from sufficiency.geography.travel import straight_km, straight_line_minutes
 from sufficiency.pipeline import Loaded, provenance, study
 from sufficiency.plan.finding import ANSWERS, Finding
 from sufficiency.plan.tables import weighted_quantile
-from sufficiency.problems import NoPlanError, Problems
+from sufficiency.problems import NoPlanError, Problems, Stopped
 from sufficiency.reports import formatting as fmt
-from sufficiency.solving import Outcome, SolveOptions, StandardForm
+from sufficiency.solving import Outcome, SolveOptions, StandardForm, solve
 from sufficiency.studies import appraisal
 from sufficiency.studies.answers import Answers
 from sufficiency.studies.appraisal import Appraised
@@ -78,6 +78,8 @@ GAP: Final = 0.005
 SECONDS: Final = 60.0
 MOST_POINTS: Final = 2_000
 MOST_EXACT: Final = 30
+CLOSE: Final = 0.05
+"""Pounds by which a price may miss what a child costs: the tolerance of the solver."""
 
 Floats = NDArray[np.float64]
 Tell = Callable[[str], None]
@@ -158,10 +160,12 @@ def map_value(
         base.check()
         raise NoPlanError(f"No plan was found ({plan.status}).")
     survey = _Survey(shares, school, grid, base, plan, estimate, folder, tell)
-    survey.quick()
-    for _ in range(min(exact, int(grid.usable.sum()))):
-        if not survey.exact():
-            break
+    try:
+        survey.quick()
+        while len(survey.found) < exact and survey.exact():
+            pass
+    except KeyboardInterrupt as error:
+        raise survey.stopped() from error
     return _write_up(loaded, school, grid, survey, plan, sentence, clock)
 
 
@@ -201,9 +205,13 @@ def grid_of(loaded: Loaded, count: int, unsuitable: NDArray[Any]) -> Grid:
     west, south, east, north = land.bounds
     shapely.prepare(land)
 
+    def middles(low: float, high: float, step: float) -> Floats:
+        """Middles of squares that cover an extent, as much over at one end as at the other."""
+        count = max(1, round((high - low) / step))
+        return np.asarray((low + high) / 2 + (np.arange(count) - (count - 1) / 2) * step)
+
     def laid(step: float) -> Floats:
-        x = np.arange(math.floor(west / step) * step + step / 2, east, step)
-        y = np.arange(math.floor(south / step) * step + step / 2, north, step)
+        x, y = (np.round(middles(*ends, step)) for ends in ((west, east), (south, north)))
         every = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
         inside: Floats = every[shapely.contains_xy(land, every[:, 0], every[:, 1])]
         return inside
@@ -280,6 +288,27 @@ class QuickValues:
             saving, children[i] = self._arcs.best_use(self._minutes[:, point], self._km[:, point])
             worth[i] = self._cost - bound + saving - self.fixed
         return worth, children
+
+
+def prices_of(of: Study, opens: Mapping[str, int], placed: Outcome) -> Prices:
+    """Prices of the plan for a schedule, as high as one more child costs and no higher.
+
+    A child who fills an arc to its bound, which is no more than its cohort has, may leave the
+    cohort any price up to that of unmet need. Then the same is solved without these bounds, which
+    the rows of the cohorts imply, so that every place has a price that nobody is below.
+
+    Args:
+        of: the study.
+        opens: its schedule.
+        placed: children placed for it.
+    """
+    form = _scheduled(of, opens)
+    loose = form.columns.among("placed", "unmet") & (form.upper > form.lower)
+    if float(form.reduced_cost(placed.row_dual)[loose].min(initial=0.0)) > -CLOSE:
+        return Prices(of, placed.row_dual)
+    unbounded = replace(form, upper=np.where(loose, np.inf, form.upper))
+    again = solve(unbounded, replace(of.options, time_limit=None))
+    return Prices(of, again.row_dual if again.found else placed.row_dual)
 
 
 def _scheduled(of: Study, opens: Mapping[str, int]) -> StandardForm:
@@ -393,6 +422,8 @@ class _SchoolArcs:
         wait = int(model.viable_roll["from_year"])
         viable = model.viable_roll["share"] * self.school.places
         self.least = np.where(since >= wait, viable, 0.0)
+        short = np.where(self.least > 0, self.price_short, 0.0)
+        self.roll_saves = self.presence[:, self.columns] @ short
         at, index = form.columns.of("open")
         mine = np.array([s == scheme and t >= opened for s, t in index.tolist()], dtype=bool)
         self.fixed = float(form.cost[at[mine]].sum())
@@ -419,7 +450,9 @@ class _SchoolArcs:
             + model.price_per_minute_over_guide * np.maximum(0.0, far - self.guide)
         )
         saving = self.saving - self.followed.solve(yearly * self.years_there)
-        use = np.flatnonzero(self.free & (far <= self.limit) & (saving > 0))
+        # A child who saves nothing may still be worth having in a school that is short of children.
+        most = saving + self.roll_saves
+        use = np.flatnonzero(self.free & (far <= self.limit) & (most > 0))
         count, years = len(use), len(self.columns)
         if not years:
             return 0.0, 0.0
@@ -550,7 +583,7 @@ class _Survey:
             return
         self.tell("Valuing every point by the prices of the plan")
         points = np.flatnonzero(self.grid.usable).tolist()
-        worth, children = self._values.by(Prices(self.base, self._outcome.row_dual), points)
+        worth, children = self._values.by(prices_of(self.base, self.opens, self._outcome), points)
         self.quick_worth[points] = self.at_most[points] = worth
         self.children[points] = children
         self.fixed = self._values.fixed
@@ -574,8 +607,9 @@ class _Survey:
             self.loaded, self.school, [place], own_money=True, estimate=self.estimate
         )
         asked = study(tried.loaded, self.base.options)
+        opens = {**self.opens, place.scheme: int(self.school.opens or 0)}
         try:
-            placed = asked.placed_for({**self.opens, place.scheme: int(self.school.opens or 0)})
+            placed = asked.placed_for(opens)
         except NoPlanError:
             return False
         plan = asked.written(placed, prices=False)
@@ -594,11 +628,20 @@ class _Survey:
         best = max(best, self.found[point].worth)
         # Whatever is worth less than the best known need not be known more nearly.
         nearer = [i for i in open_ if i != point and self.at_most[i] > best]
-        worth, _ = self._values.by(Prices(asked, placed.row_dual), nearer)
+        worth, _ = self._values.by(prices_of(asked, opens, placed), nearer) if nearer else (0.0, 0)
         self.at_most[nearer] = np.minimum(self.at_most[nearer], worth)
         self.at_most[point] = self.found[point].worth
         self._keep()
         return True
+
+    def stopped(self) -> Stopped:
+        """What is said after Ctrl-C."""
+        if self._path is None or not math.isfinite(self.fixed):
+            return Stopped("Interrupted; nothing was written.")
+        return Stopped(
+            f"Interrupted; {len(self.found)} points were valued exactly. What is known is kept in "
+            f"{self._path.parent}: run the same command again to go on from there."
+        )
 
     def _at(self, point: int) -> tuple[float, float]:
         return float(self.grid.points[point, 0]), float(self.grid.points[point, 1])
