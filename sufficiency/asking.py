@@ -284,8 +284,12 @@ class Study:
 
         Raises:
             NoPlanError: when the rules do not allow these schemes.
+            KeyboardInterrupt: on Ctrl-C.
         """
         outcome = self.search.place(values)
+        if outcome.status == "interrupted":
+            # Ctrl-C is no statement about the schedule.
+            raise KeyboardInterrupt
         if not outcome.found:
             raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
         return outcome
