@@ -13,13 +13,19 @@ import pandas as pd
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from sufficiency.asking import Study
-from sufficiency.pipeline import Loaded
+from sufficiency.asking import Ask, Study
+from sufficiency.pipeline import Loaded, audit_plan, study
 from sufficiency.plan.finding import ANSWERS, Finding, read_finding
-from sufficiency.problems import InputError, Stopped
+from sufficiency.problems import InputError, Problems, Stopped
 from sufficiency.reports.findings import write_finding
 from sufficiency.studies.site_tests import NO_PLAN, UNCLEAR, WORSE, try_sites
-from sufficiency.studies.sites import curve, earliest
+from sufficiency.studies.sites import (
+    curve,
+    earliest,
+    read_places,
+    read_school,
+    with_schools,
+)
 from tests import tiny
 from tests.placement import test_orlib as orlib
 
@@ -514,3 +520,19 @@ def test_the_same_question_gives_the_same_folder(tmp_path: Path) -> None:
     assert set(read.layers) == {"authority", "areas", "provisions", "sites"}
     assert read.layers["areas"].set_index("area").loc["B", "children_A"] == pytest.approx(10.0)
     json.loads((tmp_path / "one" / "finding.json").read_text(encoding="utf-8"))
+
+
+def test_the_audit_agrees_with_a_plan_that_opens_a_tested_site() -> None:
+    """The hypothetical school obeys the same rules, recomputed from tables alone."""
+    loaded = budgeted(5000.0, years=3)
+    problems = Problems()
+    school = read_school(loaded, problems, needs="ASD", places=10, opens=2026, capital=500.0,
+                         grant=300.0)  # fmt: skip
+    where = read_places(loaded, problems, at=[FAR])
+    problems.raise_if_any()
+    with_it = with_schools(loaded, school, where).loaded
+    asked = study(with_it)
+    answered = asked.best(Ask.that(force=[where[0].scheme]), gap=0.0)
+    assert answered.opens[where[0].scheme] == 2026
+    audit = audit_plan(with_it, answered.plan)
+    assert audit["passed"], audit["differences"]
