@@ -215,16 +215,17 @@ def standings_of(
     if not best.found:
         raise NoPlanError(f"No plan was found ({best.status}).")
     nothing = asked.best(_only(asked, ()), "The best plan with nothing new")
-    chosen = set(best.opens)
-    return best, nothing, [
-        Standing(
-            scheme,
-            scheme in chosen,
-            asked.best(_only(asked, [scheme]), f"Only {asked.names[scheme]}"),
-            asked.best(Ask.that(force=[scheme]), f"The best plan with {asked.names[scheme]}"),
-            asked.best(Ask.that(forbid=[scheme]), f"The best plan without {asked.names[scheme]}"),
+    # Plans that are alike are asked for one after the other: children hardly move between them.
+    alone = {s: asked.best(_only(asked, [s]), f"Only {asked.names[s]}") for s in schemes}
+    others = {
+        s: (
+            asked.best(Ask.that(force=[s]), f"The best plan with {asked.names[s]}"),
+            asked.best(Ask.that(forbid=[s]), f"The best plan without {asked.names[s]}"),
         )
-        for scheme in schemes
+        for s in schemes
+    }
+    return best, nothing, [
+        Standing(s, s in best.opens, alone[s], *others[s]) for s in schemes
     ]  # fmt: skip
 
 

@@ -33,6 +33,7 @@ from sufficiency.studies.margins import LESS, VALID, Change, marginal, read_chan
 from sufficiency.studies.price_rules import price_rules
 from sufficiency.studies.ranking import alternatives, rank_sites
 from tests import tiny
+from tests.reports.browser import Browser, chromium
 
 FEE, TOP_UP, PLACE = 50_000.0, 10_000.0, 6_000.0
 YEARS = 4
@@ -421,7 +422,9 @@ def test_ctrl_c_while_children_are_placed_is_no_answer(tmp_path: Path, monkeypat
 # ------------------------------------------------------------------ pages
 
 
-def every_finding() -> list[Finding]:
+@pytest.fixture(scope="module")
+def findings() -> list[Finding]:
+    """One of every kind, some of them with nothing to show."""
     school, need = with_one_school(), two_kinds_of_need()
     return [
         rank_sites(need, plans=3, **EXACT),
@@ -435,10 +438,19 @@ def every_finding() -> list[Finding]:
     ]  # fmt: skip
 
 
-def test_every_finding_is_written_read_and_shown(tmp_path: Path) -> None:
-    for number, finding in enumerate(every_finding()):
-        folder = tmp_path / str(number)
-        write_finding(finding, folder)
+@pytest.fixture(scope="module")
+def folders(findings: list[Finding], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Each of them, written."""
+    whole = tmp_path_factory.mktemp("findings")
+    for number, finding in enumerate(findings):
+        write_finding(finding, whole / str(number))
+    return [whole / str(number) for number in range(len(findings))]
+
+
+def test_every_finding_is_written_read_and_shown(
+    findings: list[Finding], folders: list[Path]
+) -> None:
+    for finding, folder in zip(findings, folders, strict=True):
         page = (folder / "report.html").read_text(encoding="utf-8")
         assert "<script" not in page
         assert "INTERNAL" in page
@@ -450,6 +462,27 @@ def test_every_finding_is_written_read_and_shown(tmp_path: Path) -> None:
         for name, table in finding.tables.items():
             pd.testing.assert_frame_equal(again.tables[name], table, check_dtype=False)
         assert "statement" in finding.stamp
+
+
+@pytest.mark.skipif(chromium() is None, reason="there is no Chromium to look at the pages with")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_page_fits_a_telephone_and_a_desk(folders: list[Path], width: int) -> None:
+    program = chromium()
+    assert program is not None
+    browser = Browser(program)
+    try:
+        for folder in folders:
+            browser.open(folder / "report.html", width)
+            assert browser.errors == []
+            assert browser.requests == []
+            assert browser.evaluate("document.documentElement.scrollWidth") <= width, folder
+            spilt = browser.evaluate(
+                "[...document.querySelectorAll('.tiles li')].filter("
+                "e => e.scrollWidth > e.clientWidth + 1).length"
+            )
+            assert spilt == 0, folder
+    finally:
+        browser.close()
 
 
 # ------------------------------------------------------------------ commands
