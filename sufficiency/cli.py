@@ -811,9 +811,15 @@ def _publish(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import publish
 
     # What is released is what stands in the folder now, whatever its stamp says.
-    if not (result := _audited(asked.run_folder)).passed:
-        return _show_audit(out, result)
-    release = publish(asked.run_folder, asked.out, asked.threshold)
+    progress = _Progress(out)
+    try:
+        progress("Auditing the plan")
+        if not (result := _audited(asked.run_folder)).passed:
+            progress.stop()
+            return _show_audit(out, result)
+        release = publish(asked.run_folder, asked.out, asked.threshold, progress)
+    finally:
+        progress.stop()
     counts = release.summary
     out.print(
         f"{counts['counts']:,} counts: {counts['small']:,} below {asked.threshold} and "
@@ -877,7 +883,8 @@ class _Progress:
         if progress is not None and best < 1e18 and bound > -1e18:
             gap = getattr(progress, "gap", 0.0)
             text += f" best £{best / 1e6:,.1f}m, bound £{bound / 1e6:,.1f}m, gap {gap:.2%}"
-        self.status.update(f"{text}  [dim]Ctrl-C keeps the best plan so far[/]")
+            text += "  [dim]Ctrl-C keeps the best plan so far[/]"
+        self.status.update(text)
 
     def stop(self) -> None:
         if self.status:
