@@ -109,6 +109,16 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _gigabytes(text: str) -> float:
+    try:
+        number = float(text.upper().removesuffix("GB"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of gigabytes") from None
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} must be above 0 gigabytes")
+    return number
+
+
 def _whole(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1 to 256")
@@ -158,8 +168,15 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
         metavar="SECONDS",
         type=_seconds,
         default=600.0,
-        help="end the search after so many seconds with the best plan so far and its true gap "
-        "(default: 600)",
+        help="end the search after so many seconds with the best plan so far and its true gap; "
+        "placing its children takes some seconds more (default: 600)",
+    )
+    command.add_argument(
+        "--memory-limit",
+        metavar="GB",
+        type=_gigabytes,
+        help="end the search in the same way when the program holds more than so many gigabytes "
+        "(default: no limit)",
     )
     command.add_argument("--threads", metavar="N", type=_whole, default=2,
                          help="solver threads (default: 2)")  # fmt: skip
@@ -411,6 +428,7 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
             loaded,
             gap=asked.gap,
             time_limit=asked.time_limit,
+            memory_gb=asked.memory_limit,
             threads=asked.threads,
             seed=asked.seed,
             whole_children=asked.whole_children,
@@ -877,10 +895,13 @@ class _Progress:
                 self.console.print(f"{step} …")
         if self.status is None:
             return
+        if progress is None:
+            self.status.update(f"{step} …")
+            return
         text = f"{step} …"
         best = getattr(progress, "best", float("inf"))
         bound = getattr(progress, "bound", float("-inf"))
-        if progress is not None and best < 1e18 and bound > -1e18:
+        if best < 1e18 and bound > -1e18:
             gap = getattr(progress, "gap", 0.0)
             text += f" best £{best / 1e6:,.1f}m, bound £{bound / 1e6:,.1f}m, gap {gap:.2%}"
             text += "  [dim]Ctrl-C keeps the best plan so far[/]"
