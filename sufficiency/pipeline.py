@@ -578,20 +578,9 @@ def optimise(
     return plan
 
 
-def _stamp(
-    loaded: Loaded,
-    q: Question,
-    form: StandardForm,
-    best: Outcome,
-    objective: float,
-    bound: float,
-    options: SolveOptions,
-    built_seconds: float,
-    clock: float,
-) -> dict[str, Any]:
+def provenance(loaded: Loaded) -> dict[str, Any]:
+    """What every stamp begins with: who, what, when, from which inputs, by which versions."""
     scenario = loaded.scenario
-    gap = max(0.0, objective - bound) / max(abs(objective), 1e-9)
-    status = {"optimal": "proven to the gap asked for"}.get(best.status, best.status)
     return {
         "statement": STATEMENT,
         "name": scenario.name,
@@ -613,6 +602,24 @@ def _stamp(
         "what_ifs": [w.sentence() for w in scenario.what_ifs],
         "versions": {"python": platform.python_version(), "highs": solver_version(), **_versions()},
         "inputs": dict(sorted(_input_hashes(loaded).items())),
+    }
+
+
+def _stamp(
+    loaded: Loaded,
+    q: Question,
+    form: StandardForm,
+    best: Outcome,
+    objective: float,
+    bound: float,
+    options: SolveOptions,
+    built_seconds: float,
+    clock: float,
+) -> dict[str, Any]:
+    gap = max(0.0, objective - bound) / max(abs(objective), 1e-9)
+    status = {"optimal": "proven to the gap asked for"}.get(best.status, best.status)
+    return {
+        **provenance(loaded),
         "solver": {
             "name": "HiGHS",
             "version": solver_version(),
