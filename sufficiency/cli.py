@@ -927,8 +927,8 @@ def _show_plan(out: Console, plan: object) -> None:
     )
     if rounding := solver.get("rounding"):
         out.print(
-            f"Whole children cost £{rounding['cost_pounds'] / 1e6:,.2f}m more than expected shares "
-            "of them in the same schemes under the same rules."
+            f"Whole children cost at most £{rounding['cost_pounds'] / 1e6:,.2f}m more than "
+            "expected shares of them in the same schemes under the same rules."
         )
     first, last = stamp["base_year"], stamp["last_year"]
     table = Table("Children with plans by placement", box=None, pad_edge=False)

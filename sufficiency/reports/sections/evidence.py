@@ -266,8 +266,8 @@ def _rounding(rounding: dict[str, Any], objective: float) -> list[tuple[str, str
     cost, exact = as_float(rounding["cost_pounds"]), as_float(rounding["exact_shares_pounds"])
     return [
         ("Cost of whole children",
-         f"{fmt.exact_pounds(cost)} ({fmt.percent(cost / objective, 3)}) above expected shares of "
-         "children in the same schemes under the same rules"),
+         f"at most {fmt.exact_pounds(cost)} ({fmt.percent(cost / max(abs(objective), 1.0), 3)}) "
+         "above expected shares of children in the same schemes under the same rules"),
         ("Expected shares, no preference rounded",
          f"{fmt.exact_pounds(exact)} in the same schemes; with whole children, shares that "
          "families prefer are rounded to whole children"),
