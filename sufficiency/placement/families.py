@@ -194,7 +194,8 @@ def preference_ceiling(m: Model, g: Ints) -> Rule:
     $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \le \sum_{k\in g} c_{gk}\,
       \Big(n_k - \sum_p x^{\mathrm{stay}}_{kp}\Big)$$
 
-    \(c_{gk}\) is rounded for whole children as a floor's share is.
+    \(c_{gk}\) is rounded for whole children as a floor's share is, and never to less than the
+    floor of the same rule asks for.
     """
     placed = _arcs(m, m.question.preference_placed, g)
     free, _ = _asked(m, g)
