@@ -441,6 +441,10 @@ class SchemeSearch:
         if on_progress is not None:
             cost = self.best.cost if self.best is not None else math.inf
             bound = min(self.bound, cost)
+            if self._numbers.any():
+                # Placed in shares so far: that is no plan where whole numbers are asked for.
+                on_progress(Progress(self._seconds(), math.inf, bound, math.inf))
+                return
             on_progress(Progress(self._seconds(), cost, bound, self._gap()))
 
     def _search(self, on_progress: Callable[[Progress], None] | None) -> str:
