@@ -20,7 +20,7 @@ import pandas as pd
 from sufficiency.placement.answer import read_answer
 from sufficiency.placement.describe import contradiction_in_words
 from sufficiency.placement.model import FIRM_RULES, SCHEME_RULES, build
-from sufficiency.placement.question import Question
+from sufficiency.placement.question import Question, in_expected_shares
 from sufficiency.placement.structure import hints
 from sufficiency.plan import Plan, build_plan
 from sufficiency.problems import NoPlanError
@@ -277,6 +277,40 @@ class Study:
         again = solve(given, replace(self.options, time_limit=None, memory_gb=None))
         return again if again.found else found
 
+    def rounding(self, found: Outcome) -> dict[str, float]:
+        """What whole children cost beyond expected shares of them, the schemes being the same.
+
+        Only a plan that obeys the very same rows can be compared, so shares that families prefer
+        are rounded for it as for whole children: it is never dearer than the best of whole
+        children. The other one tells what those rounded rules alone cost or save.
+
+        Args:
+            found: a plan of whole children. When it is not the best one for its schemes, the cost
+                of rounding holds that as well: it is a cost at most.
+
+        Returns:
+            ``rounded_shares_pounds`` and ``exact_shares_pounds``: the objective with expected
+            children, when the shares that families prefer are rounded as for whole children, and
+            when they hold exactly; ``cost_pounds``: what the plan costs above the first.
+
+        Raises:
+            NoPlanError: when the rules do not allow these schemes.
+            KeyboardInterrupt: on Ctrl-C.
+        """
+        rounded = _placed(self.search.place(found.values, in_shares=True))
+        question = in_expected_shares(self.question)
+        form = StandardForm.of(build(question))
+        values = np.zeros(len(form.columns))
+        values[form.columns.of("open")[0]] = found.values[self._at]
+        structure = Structure(**hints(question, form.columns, form.rows))
+        exact = _placed(SchemeSearch(form, structure, self.options).place(values))
+        return {
+            # Both are found within the tolerances of the solver.
+            "cost_pounds": max(0.0, found.objective - rounded.objective),
+            "rounded_shares_pounds": rounded.objective,
+            "exact_shares_pounds": exact.objective,
+        }
+
     # -- outcomes
 
     def placed(self, values: np.ndarray[Any, Any]) -> Outcome:
@@ -286,13 +320,7 @@ class Study:
             NoPlanError: when the rules do not allow these schemes.
             KeyboardInterrupt: on Ctrl-C.
         """
-        outcome = self.search.place(values)
-        if outcome.status == "interrupted":
-            # Ctrl-C is no statement about the schedule.
-            raise KeyboardInterrupt
-        if not outcome.found:
-            raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
-        return outcome
+        return _placed(self.search.place(values))
 
     def written(self, found: Outcome, without: Plan | None = None, prices: bool = True) -> Plan:
         """An outcome as tables; ``without`` is the plan without new schemes."""
@@ -340,13 +368,15 @@ class Study:
         forced = {self._number(s) for s in ask.force}
         base = self.question.settings.base_year
         exact = {self._number(s): year - base for s, year in ask.opens}
-        # A scheme without a switch in a year cannot be open then: such an ask has no plan.
+        # An ask that contradicts itself has no plan. Nor has one that opens a scheme in a year
+        # in which it has no switch, for it cannot be open then.
         impossible = forced - {s for s, t in self._index if t == last}
         impossible |= {s for s, t in exact.items() if (s, t) not in set(self._index)}
+        impossible |= forbidden & (forced | set(exact))
         for i, (s, t) in enumerate(self._index):
             if s in forbidden:
                 upper[i] = 0.0
-            if s in forced and t == last:
+            elif s in forced and t == last:
                 lower[i] = 1.0
             if s in exact:
                 lower[i] = upper[i] = float(t >= exact[s])
@@ -364,3 +394,13 @@ class Study:
         if impossible:
             rows.append((np.zeros(count), 1.0, math.inf))
         return Limits(lower, upper, tuple(rows))
+
+
+def _placed(outcome: Outcome) -> Outcome:
+    """The same outcome of placing children for given schemes, or why there is none."""
+    if outcome.status == "interrupted":
+        # Ctrl-C is no statement about the schedule.
+        raise KeyboardInterrupt
+    if not outcome.found:
+        raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
+    return outcome

@@ -925,6 +925,11 @@ def _show_plan(out: Console, plan: object) -> None:
         f"£{solver['objective_pounds'] / 1e6:,.1f}m at present value); {solver['status']}; "
         f"{solver['seconds']:.0f} seconds."
     )
+    if rounding := solver.get("rounding"):
+        out.print(
+            f"Whole children cost at most £{rounding['cost_pounds'] / 1e6:,.2f}m more than "
+            "expected shares of them in the same schemes under the same rules."
+        )
     first, last = stamp["base_year"], stamp["last_year"]
     table = Table("Children with plans by placement", box=None, pad_edge=False)
     for year in (first, last):

@@ -558,7 +558,7 @@ def optimise(
         final = asked.settled(best)
     tell("Placing children without new schemes")
     without = asked.without_schemes()
-    if not best.found or (without.objective < best.objective and not whole_children):
+    if not best.found or without.objective < best.objective:
         best = replace(without, status=best.status, bound=best.bound, seconds=best.seconds)
         final = best
     tell("Writing up the plan")
@@ -567,7 +567,12 @@ def optimise(
     objective = float(form.cost @ values + form.offset)
     # Even a search that was ended at once has the bound that no prices at all give.
     bound = min(max(best.bound, form.bound(np.zeros(len(form.row_lower)))), objective)
+    rounding: dict[str, float] = {}
+    if whole_children:
+        tell("Placing expected children to tell what whole ones cost")
+        rounding = asked.rounding(replace(final, objective=objective))
     plan.stamp = _stamp(loaded, asked.question, form, best, objective, bound, options, built, clock)
+    plan.stamp["solver"]["rounding"] = rounding
     tell("Auditing the plan")
     plan.stamp["audit"] = audit_plan(loaded, plan)
     return plan

@@ -637,11 +637,15 @@ def _sectors(facts: Facts) -> pd.DataFrame:
 def preference(facts: Facts, tally: Tally) -> None:
     """Floors and ceilings on the share of free children in some kinds of provision.
 
-    By rule, tier, phase entered and year, among the cells that look for a place: free children are
-    those who look less those bound by the right to stay on; those placed in the kinds, less the
-    bound ones, are between floor and ceiling x free children. The floor counts only cells with an
-    admissible standing place in those kinds, less unmet children. A plan in whole children may miss
-    either by one child.
+    By rule, tier, phase, year group entered and year, among the cells that look for a place: free
+    children are those who look less those bound by the right to stay on; those placed in the kinds,
+    less the bound ones, are between floor and ceiling x free children. The floor counts only cells
+    with an admissible standing place in those kinds, less unmet children.
+
+    In a plan in whole children shares are rounded: floor and ceiling hold, within half a child, for
+    all groups so far of a rule, tier and phase, by year and year group; of a rounded share unmet
+    children may be taken off whole. Where a rule has a floor and another ceiling, the ceiling makes
+    room for what the floor asks for: one child more.
     """
     looking, placed = facts.totals()
     looking[:, 0] = placed[:, 0] = 0.0
@@ -649,7 +653,7 @@ def preference(facts: Facts, tally: Tally) -> None:
     both = facts.stayers()
     cell = (both["diagonal"] * facts.slots + both["slot"]).to_numpy()
     bound = both["bound"].to_numpy()
-    room = CHILD + (1.0 if facts.inputs.scenario.get("whole_children") else 0.0)
+    in_whole_children = bool(facts.inputs.scenario.get("whole_children"))
     kind_of_pair = facts.kind[both["provision"]]
     stay_cell = facts.s_diagonal * facts.slots + facts.s_slot
     stay_kind = facts.kind[facts.s_provision]
@@ -657,7 +661,8 @@ def preference(facts: Facts, tally: Tally) -> None:
     cells_used = np.flatnonzero((looking > 0).ravel())
     diagonal, slot = cells_used // shape[1], cells_used % shape[1]
     need, tier = facts.need_tier(diagonal)
-    phase = facts.phase(facts.year_group(diagonal, slot))
+    group = facts.year_group(diagonal, slot)
+    phase = facts.phase(group)
     free = (looking.ravel() - np.bincount(cell, weights=bound, minlength=size))[cells_used]
     unmet = np.maximum(0, looking - placed).ravel()[cells_used]
     for number, rule in enumerate(facts.rules.get("preference") or [], start=1):
@@ -676,35 +681,36 @@ def preference(facts: Facts, tally: Tally) -> None:
                 "tier": tier,
                 "phase": phase,
                 "slot": slot,
+                "group": group,
                 "free": free,
                 "base": np.where(has_arc[cells_used], free - unmet, 0.0),
                 "inside": inside[cells_used],
+                "unmet": np.where(has_arc[cells_used], unmet, 0.0),
             }
         )[use]
-        table = table.groupby(["tier", "phase", "slot"]).sum().reset_index()
+        table = table.groupby(["tier", "phase", "slot", "group"]).sum().reset_index()
 
         def where(i: int, table: pd.DataFrame = table, number: int = number) -> str:
             row = table.iloc[i]
             return (
                 f"preference {number}, {academic_year_label(facts.base + int(row['slot']))}, "
-                f"tier {int(row['tier'])}, {row['phase']}"
+                f"tier {int(row['tier'])}, {row['phase']}, entering year group {int(row['group'])}"
             )
 
         counted = table["inside"].to_numpy(float)
-        tally.at_most(
-            where,
-            float(rule.get("ceiling", 1.0)) * table["free"].to_numpy(float),
-            counted,
-            "children",
-            room,
-        )
-        tally.at_least(
-            where,
-            float(rule.get("floor", 0.0)) * table["base"].to_numpy(float),
-            counted,
-            "children",
-            room,
-        )
+        most = float(rule.get("ceiling", 1.0)) * table["free"].to_numpy(float)
+        least = float(rule.get("floor", 0.0)) * table["base"].to_numpy(float)
+        if in_whole_children:
+            so_far = pd.DataFrame(
+                {"counted": counted, "most": most, "least": least, "unmet": table["unmet"]}
+            )
+            so_far = so_far.groupby([table["tier"], table["phase"]]).cumsum()
+            counted, most, least, unplaced = (so_far[c].to_numpy(float) for c in so_far.columns)
+            both_sides = 0.0 < float(rule.get("floor", 0.0)) < float(rule.get("ceiling", 1.0)) < 1.0
+            most = most + (1.5 if both_sides else 0.5)
+            least = least - 0.5 - unplaced
+        tally.at_most(where, most, counted, "children", CHILD)
+        tally.at_least(where, least, counted, "children", CHILD)
 
 
 # ------------------------------------------------------------------------------ places

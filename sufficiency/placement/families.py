@@ -143,37 +143,44 @@ def stay_in_sector(m: Model, g: Ints) -> Rule:
     return placed + m.displaced.each(g) - share * there >= 0.0
 
 
-def _free_children(m: Model, g: Ints) -> tuple[Linear, Linear]:
-    """Children of preference groups who are free to choose, and those of them who are unmet."""
+def _asked(m: Model, g: Ints) -> tuple[Linear, Linear]:
+    """Shares of the children of preference groups who are free to choose, and of those of them who
+    are unmet."""
     q = m.question
     members = [q.preference_members[i] for i in g.tolist()]
     k, sizes = np.concatenate(members), np.array([len(cohorts) for cohorts in members])
-    looking = (_arcs(m, q.inflow_rows, k) + _numbers(q.cohorts, "children", k)).added_up(sizes)
-    return looking - _arcs(m, q.preference_staying, g), m.unmet.each(k).added_up(sizes)
+    share = np.concatenate([q.preference_shares[i] for i in g.tolist()])
+    looking = _arcs(m, q.inflow_rows, k) + _numbers(q.cohorts, "children", k)
+    # Cohorts of whom some stay on are not whole: their share is that of the rule.
+    staying = _numbers(q.preference_keys, "share", g) * _arcs(m, q.preference_staying, g)
+    free = (share * looking).added_up(sizes) - staying
+    return free, (share * m.unmet.each(k)).added_up(sizes)
 
 
 def preference_floor_index(q: Question) -> Ints:
-    """Groups (rule, tier, phase entered, year) with a floor and an admissible standing place."""
+    """Groups (rule, tier, phase, year and year group entered) with a floor and an admissible
+    standing place."""
     return np.flatnonzero((q.preference_keys["side"] == "floor").to_numpy())
 
 
 def preference_floor(m: Model, g: Ints) -> Rule:
     r"""At least a share of the children who are free to choose is placed in some kinds.
 
-    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \ge f_g\,
-      \Big(\sum_{k\in g} n_k - \sum_{k\in g}\sum_p x^{\mathrm{stay}}_{kp}
-      - \sum_{k\in g} u_k\Big)$$
+    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \ge \sum_{k\in g} f_{gk}\,
+      \Big(n_k - \sum_p x^{\mathrm{stay}}_{kp} - u_k\Big)$$
 
     Children who stay on are not asked again, and unmet children leave the base; \(n_k\) includes
-    those who re-enter. With whole children the floor may be missed by less than one.
+    those who re-enter. Groups are told apart by the year group entered, for who enters late leaves
+    soon: a share of all who enter would be filled with them, and be missed in the years after.
+    \(f_{gk}\) is the share of the rule. With whole children the shares of a group's whole cohorts
+    are rounded beforehand: over the groups of a rule, tier and phase, by September and year group,
+    what is asked for so far is the nearest whole number. So small groups are neither let off nor
+    asked for more than their share, and none may choose which.
     Source: preference is not abolished by building a place (CFA 2014 s.38-40).
     """
-    q = m.question
-    share = _numbers(q.preference_keys, "share", g)
-    placed = _arcs(m, q.preference_placed, g)
-    free, unmet = _free_children(m, g)
-    allowance = 1.0 if q.settings.whole_children else 0.0
-    return placed - share * (free - unmet) >= -allowance
+    placed = _arcs(m, m.question.preference_placed, g)
+    free, unmet = _asked(m, g)
+    return placed - free + unmet >= 0.0
 
 
 def preference_ceiling_index(q: Question) -> Ints:
@@ -184,15 +191,35 @@ def preference_ceiling_index(q: Question) -> Ints:
 def preference_ceiling(m: Model, g: Ints) -> Rule:
     r"""At most a share of the children who are free to choose is placed in some kinds.
 
-    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \le c_g\,
-      \Big(\sum_{k\in g} n_k - \sum_{k\in g}\sum_p x^{\mathrm{stay}}_{kp}\Big)$$
+    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} \le \sum_{k\in g} c_{gk}\,
+      \Big(n_k - \sum_p x^{\mathrm{stay}}_{kp}\Big)$$
+
+    \(c_{gk}\) is rounded for whole children as a floor's share is, and never to less than the
+    floor of the same rule asks for.
     """
-    q = m.question
-    share = _numbers(q.preference_keys, "share", g)
-    placed = _arcs(m, q.preference_placed, g)
-    free, _ = _free_children(m, g)
-    allowance = 1.0 if q.settings.whole_children else 0.0
-    return placed - share * free <= allowance
+    placed = _arcs(m, m.question.preference_placed, g)
+    free, _ = _asked(m, g)
+    return placed - free <= 0.0
+
+
+def preference_share_index(q: Question) -> Ints:
+    """Groups whose floor is the ceiling, with an admissible standing place; not with whole
+    children, who have both."""
+    return np.flatnonzero((q.preference_keys["side"] == "share").to_numpy())
+
+
+def preference_share(m: Model, g: Ints) -> Rule:
+    r"""A share of the children who are free to choose, neither more nor less, is placed in some
+    kinds.
+
+    $$\sum_{k\in g}\sum_{p\in P_g} x_{kp} = \sum_{k\in g} f_{gk}\,
+      \Big(n_k - \sum_p x^{\mathrm{stay}}_{kp} - u_k\Big)$$
+
+    What is families' choice or circumstance is no lever of planning.
+    """
+    placed = _arcs(m, m.question.preference_placed, g)
+    free, unmet = _asked(m, g)
+    return placed - free + unmet == 0.0
 
 
 # ------------------------------------------------------------------ places

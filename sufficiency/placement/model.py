@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
 from sufficiency.placement import families as f
 from sufficiency.placement.costs import present_value
-from sufficiency.placement.question import Question
+from sufficiency.placement.question import Question, whole_cohorts
 from sufficiency.placement.sparse import (
     Rule,
     SparseObjective,
@@ -29,6 +28,7 @@ FAMILIES: dict[str, tuple[Callable[[Question], Any], Callable[..., Rule]]] = {
     "stay_in_sector": (f.stay_in_sector_index, f.stay_in_sector),
     "preference_floor": (f.preference_floor_index, f.preference_floor),
     "preference_ceiling": (f.preference_ceiling_index, f.preference_ceiling),
+    "preference_share": (f.preference_share_index, f.preference_share),
     "places": (f.places_index, f.places),
     "over_capacity_limit": (f.over_capacity_limit_index, f.over_capacity_limit),
     "place_limits": (f.place_limits_index, f.place_limits),
@@ -67,8 +67,10 @@ def build(question: Question) -> Any:
     largest = most[q.arcs["cohort"].to_numpy(int)]
     everybody = float(q.diagonals.children.sum(axis=0).max())
     looking = f.every_child_placed_index(q)
-    whole = whole_arcs(q) if q.settings.whole_children else False
-    m.placed = SparseVar(np.arange(len(q.arcs)), upper=largest, integer=whole)
+    whole = whole_cohorts(q.cohorts, q.arcs)[q.arcs["cohort"].to_numpy(int)]
+    m.placed = SparseVar(
+        np.arange(len(q.arcs)), upper=largest, integer=whole & q.settings.whole_children
+    )
     m.unmet = SparseVar(looking, upper=most[looking])
     m.open = SparseVar(
         [(s, t) for s in range(len(q.schemes)) for t in q.scheme_columns(s)],
@@ -89,17 +91,3 @@ def build(question: Question) -> Any:
         setattr(m, name, SparseRows(names, rows(m, *parts(names)) if len(names) else None))
     m.present_value = SparseObjective(present_value(m))
     return m
-
-
-def whole_arcs(q: Question) -> NDArray[np.bool_]:
-    """On which arcs whole children are asked for: those of cohorts that are themselves whole.
-
-    Settled children, children who re-enter in mid-phase, and cohorts of whom some stay on come as
-    expected shares.
-    """
-    children = q.cohorts["children"].to_numpy()
-    whole = (abs(children - children.round()) < 1e-6) & (
-        ~q.cohorts["origin"].isin(["settled", "re_entry"]).to_numpy()
-    )
-    whole[q.arcs["cohort"].to_numpy(int)[q.arcs["staying"].to_numpy(bool)]] = False
-    return np.asarray(whole[q.arcs["cohort"].to_numpy(int)])

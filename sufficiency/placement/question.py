@@ -9,7 +9,7 @@ base year, 1 the first planned year. Nothing here knows Pyomo or a solver.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -144,6 +144,7 @@ class Question:
     preference_keys: pd.DataFrame
     preference_placed: Rows
     preference_members: list[Ints]
+    preference_shares: list[Floats]
     preference_staying: Rows
     discount: Floats
     arc_value: Floats
@@ -263,7 +264,13 @@ def prepare(
     stay_on, stay_on_rows = demand.stay_on()
     only, only_rows = demand.only()
     sector = _sectors(model, cohorts, arcs, supply, demand)
-    preference = _preferences(model, cohorts, arcs, supply)
+    preference = _preferences(model, cohorts, arcs, supply, settings.whole_children)
+    shares = [
+        np.full(len(k), s) for k, s in zip(preference[2], preference[0]["share"], strict=True)
+    ]
+    if settings.whole_children:
+        whole, children = whole_cohorts(cohorts, arcs), cohorts["children"].to_numpy(float)
+        shares = _in_whole_children(preference[0], preference[2], whole, children)
     return Question(
         model=model,
         settings=settings,
@@ -307,6 +314,7 @@ def prepare(
         preference_keys=preference[0],
         preference_placed=preference[1],
         preference_members=preference[2],
+        preference_shares=shares,
         preference_staying=preference[3],
         discount=discount,
         arc_value=arc_value,
@@ -1241,13 +1249,20 @@ def _sectors(
 
 
 def _preferences(
-    model: PlanningModel, cohorts: pd.DataFrame, arcs: pd.DataFrame, supply: _Supply
+    model: PlanningModel,
+    cohorts: pd.DataFrame,
+    arcs: pd.DataFrame,
+    supply: _Supply,
+    in_whole_children: bool,
 ) -> tuple[pd.DataFrame, Rows, list[Ints], Rows]:
-    """Groups for preference floors and ceilings: (rule, tier, phase, entry).
+    """Groups for preferences: (rule, tier, phase, entry, year group entered).
 
-    Returns the keys (with side and share), the arcs by which free children are placed in the
-    kinds, the member cohorts, and the arcs of members who stay on and so are not free. A floor is
-    asked of cohorts with a standing provision of the kinds: none would be built for its sake.
+    Children of one group stay equally long, so that a share of them when they enter is the share of
+    them in every year. Returns the keys (with side and share), the arcs by which free children are
+    placed in the kinds, the member cohorts, and the arcs of members who stay on and so are not
+    free. A floor is asked of cohorts with a standing provision of the kinds: none would be built
+    for its sake. A floor that is the ceiling too is one row, of side "share", but for whole
+    children: of a whole number nothing can be taken off for those who are unmet.
     """
     kinds, provision = supply.frame["kind"].to_numpy(), arcs["provision"].to_numpy(int)
     cohort_of = arcs["cohort"].to_numpy(np.int64)
@@ -1272,12 +1287,16 @@ def _preferences(
         ]
         sides = [("floor", rule.floor)] if rule.floor > 0 else []
         sides += [("ceiling", rule.ceiling)] if rule.ceiling < 1 else []
-        for key, part in here.groupby(["tier", "phase", "entry"], sort=True):
+        only_new = has_arc["ceiling"] & ~has_arc["floor"]
+        equal = rule.floor == rule.ceiling and not only_new[here.index].any()
+        if equal and not in_whole_children:
+            sides = [("share", rule.floor)]
+        for key, part in here.groupby(["tier", "phase", "entry", "entry_year_group"], sort=True):
             for side, share in sides:
                 ids = part.index.to_numpy(np.int64)
-                if side == "floor":
-                    ids = ids[has_arc[side][ids]]
-                if not has_arc[side][ids].any():
+                if side != "ceiling" or equal:
+                    ids = ids[has_arc["floor"][ids]]
+                if not has_arc["ceiling"][ids].any():
                     continue
                 lengths = start[ids + 1] - start[ids]
                 skipped = start[ids] - (np.cumsum(lengths) - lengths)
@@ -1293,5 +1312,61 @@ def _preferences(
         arc = np.concatenate([*parts, np.zeros(0, dtype=np.int64)])
         return _rows(len(parts), row, arc, np.ones(len(arc)))
 
-    columns = ["rule", "tier", "phase", "entry", "side", "share"]
+    columns = ["rule", "tier", "phase", "entry", "entry_year_group", "side", "share"]
     return pd.DataFrame(keys, columns=columns), rows(placed), members, rows(stays)
+
+
+def whole_cohorts(cohorts: pd.DataFrame, arcs: pd.DataFrame) -> Bools:
+    """Cohorts whose children can be placed in whole ones, because they are whole themselves.
+
+    Settled children, children who re-enter in mid-phase, and cohorts of whom some may stay on come
+    as expected shares.
+    """
+    children = cohorts["children"].to_numpy()
+    whole = (abs(children - children.round()) < 1e-6) & (
+        ~cohorts["origin"].isin(["settled", "re_entry"]).to_numpy()
+    )
+    whole[arcs["cohort"].to_numpy(int)[arcs["staying"].to_numpy(bool)]] = False
+    return np.asarray(whole)
+
+
+def in_expected_shares(q: Question) -> Question:
+    """The same question for expected children, with no share rounded."""
+    exact = [
+        np.full(len(members), share)
+        for members, share in zip(q.preference_members, q.preference_keys["share"], strict=True)
+    ]
+    settings = replace(q.settings, whole_children=False)
+    return replace(q, settings=settings, preference_shares=exact)
+
+
+def _in_whole_children(
+    keys: pd.DataFrame, members: list[Ints], whole: Bools, children: Floats
+) -> list[Floats]:
+    """Shares by member of each group, so that those of whole children add up to whole ones.
+
+    Of each rule, tier, phase and side the groups follow one another by September and year group;
+    what they ask for together is rounded to the nearest after each of them. So a child is asked for
+    as often as the share says, and nobody chooses which. A ceiling is never below the floor.
+    """
+    asked = [np.full(len(k), share) for k, share in zip(members, keys["share"], strict=True)]
+    total: dict[tuple[Any, ...], tuple[float, int]] = {}
+    floors: dict[tuple[Any, ...], int] = {}
+    order = keys.sort_values(["entry", "entry_year_group"], kind="stable").index
+    named = ["rule", "tier", "phase", "entry", "entry_year_group", "side", "share"]
+    for g in order.tolist():
+        rule, tier, phase, entry, group, side, share = keys.loc[g, named]
+        here = whole[members[g]]
+        number = float(children[members[g]][here].sum())
+        if number <= 0:
+            continue
+        exact, so_far = total.get((rule, tier, phase, side), (0.0, 0))
+        exact += share * number
+        quota = int(np.floor(exact + 0.5 + 1e-9)) - so_far
+        if side == "floor":
+            floors[rule, tier, entry, group] = quota
+        elif side == "ceiling":
+            quota = max(quota, floors.get((rule, tier, entry, group), 0))
+        total[rule, tier, phase, side] = exact, so_far + quota
+        asked[g][here] = quota / number
+    return asked

@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 ZONES = 3
 """Zones of a coarse model: in each, children of a tier who enter together are one cohort."""
 
-SHARES = ("preference_floor", "preference_ceiling", "stay_in_sector")
+SHARES = ("preference_floor", "preference_ceiling", "preference_share", "stay_in_sector")
 """Rules that bind shares of many cohorts."""
 
 

@@ -350,17 +350,19 @@ class SchemeSearch:
             return self._in_full(found, on_progress)
         return found
 
-    def place(self, switches: Floats) -> Outcome:
+    def place(self, switches: Floats, *, in_shares: bool = False) -> Outcome:
         """Placements of least cost for given switches, whatever time they take.
 
         Args:
             switches: values of all columns of the whole form, of which only the switches are read.
+            in_shares: whether placements need not be whole numbers where the form asks for them.
         """
         whole, on = self._whole, self._switch
         given = np.where(on, np.round(switches), 0.0)
         options = replace(self.options, time_limit=None, memory_gb=None)
         if self._simple:
-            return solve(whole.with_fixed(on, given, relax=not self._numbers.any()), options)
+            relax = in_shares or not self._numbers.any()
+            return solve(whole.with_fixed(on, given, relax=relax), options)
         self._stop.clear()
         placements = self._ready(options)
         if placements is None:
@@ -374,7 +376,7 @@ class SchemeSearch:
         if placed is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         found = self._outcome(placed, "optimal", placed.cost)
-        return self._in_whole_numbers(found) if self._numbers.any() else found
+        return self._in_whole_numbers(found) if self._numbers.any() and not in_shares else found
 
     def _in_whole_numbers(self, found: Outcome) -> Outcome:
         """The plan with whole numbers where they are asked for, its schemes as they are.
@@ -439,6 +441,10 @@ class SchemeSearch:
         if on_progress is not None:
             cost = self.best.cost if self.best is not None else math.inf
             bound = min(self.bound, cost)
+            if self._numbers.any():
+                # Placed in shares so far: that is no plan where whole numbers are asked for.
+                on_progress(Progress(self._seconds(), math.inf, bound, math.inf))
+                return
             on_progress(Progress(self._seconds(), cost, bound, self._gap()))
 
     def _search(self, on_progress: Callable[[Progress], None] | None) -> str:

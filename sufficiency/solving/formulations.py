@@ -410,15 +410,20 @@ def _searched(
     options: SolveOptions,
     on_progress: Report | None,
     clock: float,
+    in_hand: float = math.inf,
 ) -> Outcome:
-    """The whole search of a form from a start, with a bound that is already known."""
+    """The whole search of a form from a start, with a bound that is already known.
+
+    What a plan costs that is ``in_hand`` is told as well: a form that was narrowed to what is no
+    dearer says nothing of plans that are.
+    """
 
     def tell(progress: Progress) -> None:
         if on_progress is not None:
-            least = max(bound, progress.bound)
-            gap = max(0.0, progress.best - least) / max(abs(progress.best), 1e-9)
-            seconds = time.monotonic() - clock
-            on_progress(Progress(seconds, progress.best, min(least, progress.best), gap))
+            cost = min(progress.best, in_hand)
+            least = min(max(bound, progress.bound), cost)
+            gap = (cost - least) / max(abs(cost), 1e-9) if math.isfinite(cost) else math.inf
+            on_progress(Progress(time.monotonic() - clock, cost, least, gap))
 
     left = _left(options, clock)
     limit = None if left is None else max(left, 0.1)
@@ -491,7 +496,7 @@ def tightened(
     narrow = _narrowed(now, root, best.objective)
     links = replace(links, most=np.minimum(links.most, np.maximum(narrow.upper[links.column], 0)))
     searched = _with_links_summed(narrow, links, links.switch, stated)
-    outcome = _searched(searched, best.values, bound, options, on_progress, clock)
+    outcome = _searched(searched, best.values, bound, options, on_progress, clock, best.objective)
     if outcome.status == "infeasible" or best.objective < outcome.objective:
         # Nothing within the ranges is better than the plan in hand.
         proven = outcome.status in ("infeasible", "optimal")

@@ -259,11 +259,16 @@ def _listen(
             event.interrupt()
 
     last = [-1.0]
+    nodes = highs.getOptionValue("mip_max_nodes")[1]
 
     def report(event: Any) -> None:
         halt(event)
         out = event.data_out
         if on_progress is None or out.running_time - last[0] < 0.5:
+            return
+        # A start is completed by a search of its own, with whole columns fixed and a limit of
+        # nodes: its bound is none of the model's.
+        if highs.getOptionValue("mip_max_nodes")[1] != nodes:
             return
         last[0] = out.running_time
         progress = Progress(out.running_time, out.mip_primal_bound, out.mip_dual_bound, out.mip_gap)

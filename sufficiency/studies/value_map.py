@@ -489,7 +489,8 @@ def _prices_here(asked: Study, base: Study, prices: Floats) -> Floats:
         return of.question.cohorts[["diagonal", "entry"]]
 
     def groups(of: Study) -> pd.DataFrame:
-        return of.question.preference_keys[["rule", "tier", "phase", "entry", "side"]]
+        columns = ["rule", "tier", "phase", "entry", "entry_year_group", "side"]
+        return of.question.preference_keys[columns]
 
     def sectors(of: Study) -> pd.DataFrame:
         return of.question.sector_keys[["kind", "phase", "entry"]]
@@ -498,6 +499,7 @@ def _prices_here(asked: Study, base: Study, prices: Floats) -> Floats:
         ("every_child_placed", cohorts),
         ("preference_floor", groups),
         ("preference_ceiling", groups),
+        ("preference_share", groups),
         ("stay_in_sector", sectors),
     ):
         theirs, number = base.form.rows.of(family)

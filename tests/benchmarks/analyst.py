@@ -21,8 +21,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from sufficiency.placement.costs import constant_value, scheme_value, unmet_value
-from sufficiency.placement.model import whole_arcs
-from sufficiency.placement.question import Question
+from sufficiency.placement.question import Question, whole_cohorts
 
 
 def analyst_model(q: Question) -> Any:
@@ -61,7 +60,8 @@ def analyst_model(q: Question) -> Any:
     m.beyond = pyo.Var(q.place_keys, domain=pyo.NonNegativeReals)
     m.beyond_limit = pyo.Var(q.limit_keys, domain=pyo.NonNegativeReals)
     if q.settings.whole_children:
-        for a in np.flatnonzero(whole_arcs(q)).tolist():
+        whole = whole_cohorts(q.cohorts, q.arcs)[q.arcs["cohort"].to_numpy(int)]
+        for a in np.flatnonzero(whole).tolist():
             m.there[a, entry[a]].domain = pyo.NonNegativeIntegers
 
     def joins(a: int) -> Any:
@@ -125,22 +125,26 @@ def analyst_model(q: Question) -> Any:
             sum(joins(int(a)) for a in staying) + m.displaced[g] >= float(row["share"]) * there
         )
     m.preference = pyo.ConstraintList()
-    allowance = 1.0 if q.settings.whole_children else 0.0
     for g, row in enumerate(q.preference_keys.to_dict("records")):
         members = [int(k) for k in q.preference_members[g]]
         staying, _ = q.preference_staying.row(g)
-        free = sum(float(cohorts[k]["children"]) for k in members)
+        shares = dict(zip(members, q.preference_shares[g].tolist(), strict=True))
+        free = sum(shares[k] * float(cohorts[k]["children"]) for k in members)
         for k in members:
             before, present = q.inflow_rows.row(k)
-            free += sum(float(r) * joins(int(j)) for j, r in zip(before, present, strict=True))
-        free -= sum(joins(int(a)) for a in staying)
+            free += shares[k] * sum(
+                float(r) * joins(int(j)) for j, r in zip(before, present, strict=True)
+            )
+        free -= float(row["share"]) * sum(joins(int(a)) for a in staying)
         chosen, _ = q.preference_placed.row(g)
         placed = sum(joins(int(a)) for a in chosen)
-        if row["side"] == "floor":
-            free -= sum(m.unmet[k] for k in members)
-            m.preference.add(placed >= float(row["share"]) * free - allowance)
+        unmet = sum(shares[k] * m.unmet[k] for k in members)
+        if row["side"] == "ceiling":
+            m.preference.add(placed <= free)
+        elif row["side"] == "floor":
+            m.preference.add(placed >= free - unmet)
         else:
-            m.preference.add(placed <= float(row["share"]) * free + allowance)
+            m.preference.add(placed == free - unmet)
 
     # ---- places
     present_at = defaultdict(list)

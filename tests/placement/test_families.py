@@ -7,6 +7,7 @@ Schools lie in the home area unless a travel table says otherwise, so journeys c
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -311,6 +312,138 @@ def test_preference_ceiling() -> None:
     assert rows(loaded, "preference_ceiling") == [row({"placed[A y0 2026 > J]": 1}, most=2)]
     assert rows(loaded, "preference_floor") == []
     assert placed(solved(loaded), 2026) == pytest.approx({"J": 2, "P": 6})
+
+
+def test_preference_share() -> None:
+    """A quarter of eight is at J, which is dear, and not a child more, were it free: one row."""
+    for fee in (100, 0):
+        loaded = world(
+            model=preferring_independent(0.25, 0.25),
+            provisions=[
+                provision("J", "independent_special", fee_pounds=fee),
+                provision("P", top_up_pounds=100 - fee),
+            ],
+            commissioned=places(("P", 100)),
+            projected=forecast(*joining("A", 2026, 8)),
+        )
+        assert rows(loaded, "preference_share") == [
+            row({"placed[A y0 2026 > J]": 1, "unmet[A y0 2026]": 0.25}, least=2, most=2)
+        ]
+        assert rows(loaded, "preference_floor") == rows(loaded, "preference_ceiling") == []
+        assert placed(solved(loaded), 2026) == pytest.approx({"J": 2, "P": 6})
+
+
+def test_a_share_that_a_scheme_could_exceed_is_a_floor_and_a_ceiling() -> None:
+    """Area B reaches no independent school but the one that scheme S could make: no floor there."""
+    loaded = world(
+        model=preferring_independent(
+            0.25, 0.25, scheme_kinds=("independent_special",),
+            travel_hard_limit_minutes=dict.fromkeys(bare_model().phases, 20.0),
+        ),
+        areas_=areas("A", "B"),
+        provisions=[provision("J", "independent_special"), provision("P"),
+                    provision("M", "mainstream", easting=410_000.0)],
+        schemes=[scheme("K", kind="independent_special")],
+        sites={"S": (410_000.0, 300_000.0)},
+        commissioned=places(("P", 100), ("M", 100)),
+        travel=travel(("A", "J", 5, 5), ("B", "J", 90, 90), ("A", "P", 5, 5), ("B", "P", 90, 90),
+                      ("A", "M", 90, 90), ("B", "M", 5, 5), ("A", "S", 5, 5), ("B", "S", 5, 5)),
+        projected=forecast(*joining("A", 2026, 4), *joining("B", 2026, 4)),
+    )  # fmt: skip
+    assert loaded.question().preference_keys["side"].tolist() == ["floor", "ceiling"]
+    assert len(rows(loaded, "preference_share")) == 0
+
+
+def test_a_share_of_who_enters_is_the_share_in_every_year() -> None:
+    """Four enter in Year 0 and stay four years, four in Year 3 and stay one: a quarter of each
+    prefers dear J, where a quarter of all eight would be two who leave soon."""
+    loaded = world(
+        model=preferring_independent(
+            0.25, 1.0, transition_points=(0, 4),
+            phase_names={"before_0": "early years", "0": "primary", "4": "secondary"},
+            travel_guide_minutes=dict.fromkeys(("early years", "primary", "secondary"), 1000.0),
+            travel_hard_limit_minutes=dict.fromkeys(("early years", "primary", "secondary"), 1e3),
+        ),
+        years=2,
+        provisions=[
+            provision("J", "independent_special", fee_pounds=100),
+            provision("P", top_up_pounds=0),
+        ],
+        commissioned=places(("P", 100)),
+        projected=forecast(
+            *joining("A", 2026, 4, years=2), *joining("A", 2026, 4, years=1, group=3),
+        ),
+    )  # fmt: skip
+    keys = loaded.question().preference_keys
+    assert keys["entry_year_group"].tolist() == [0, 3]
+    plan = solved(loaded)
+    assert placed(plan, 2026) == pytest.approx({"J": 2, "P": 6})
+    assert placed(plan, 2027) == pytest.approx({"J": 1, "P": 3})
+
+
+def in_whole_children(loaded: Any) -> Any:
+    return dataclasses.replace(
+        loaded, settings=dataclasses.replace(loaded.settings, whole_children=True)
+    )
+
+
+def one_a_year(floor: float, ceiling: float) -> Any:
+    """For five years a child a year joins in Year 0; J costs 100 pounds, P nothing."""
+    return world(
+        model=preferring_independent(floor, ceiling),
+        years=5,
+        provisions=[
+            provision("J", "independent_special", fee_pounds=100),
+            provision("P", top_up_pounds=0),
+        ],
+        commissioned=places(("P", 100)),
+        projected=forecast(
+            *[row for y in range(2026, 2031) for row in joining("A", y, 1, years=2031 - y)]
+        ),
+    )
+
+
+def test_shares_of_whole_children_are_rounded_beforehand() -> None:
+    """0.3, 0.6, 0.9, 1.2 and 1.5 so far are nearest to 0, 1, 1, 1 and 2."""
+    found = rows(in_whole_children(one_a_year(0.3, 1.0)), "preference_floor")
+    assert [least for _, least, _ in found] == pytest.approx([0, 1, 0, 0, 1])
+    assert found[1] == row({"placed[A y0 2027 > J]": 1, "unmet[A y0 2027]": 1}, least=1)
+    found = rows(in_whole_children(one_a_year(0.0, 0.3)), "preference_ceiling")
+    assert [most for _, _, most in found] == pytest.approx([0, 1, 0, 0, 1])
+    exact = rows(one_a_year(0.3, 1.0), "preference_floor")
+    assert [least for _, least, _ in exact] == pytest.approx([0.3] * 5)
+
+
+def test_an_exact_share_of_whole_children_is_a_floor_and_a_ceiling() -> None:
+    """One row would ask for a part of a child as soon as another is unmet."""
+    loaded = in_whole_children(one_a_year(0.3, 0.3))
+    assert loaded.question().preference_keys["side"].tolist() == ["floor", "ceiling"] * 5
+    least = [low for _, low, _ in rows(loaded, "preference_floor")]
+    most = [high for _, _, high in rows(loaded, "preference_ceiling")]
+    assert least == most == pytest.approx([0, 1, 0, 0, 1])
+
+
+def test_a_ceiling_of_whole_children_is_never_below_the_floor() -> None:
+    """So far the floor asks for 0, 1, 1, 1 and 2, the ceiling of 0.4 for 0, 1, 1, 2 and 2: in the
+    fifth year it makes room for a child that it has let in a year before."""
+    loaded = in_whole_children(one_a_year(0.3, 0.4))
+    least = [low for _, low, _ in rows(loaded, "preference_floor")]
+    most = [high for _, _, high in rows(loaded, "preference_ceiling")]
+    assert least == pytest.approx([0, 1, 0, 0, 1])
+    assert most == pytest.approx([0, 1, 0, 1, 1])
+    solved(loaded, whole_children=True)
+
+
+def test_shares_of_expected_children_are_not_rounded() -> None:
+    """In whole children or not, a cohort of one and a half has its share of one and a half."""
+    shares = world(
+        model=preferring_independent(0.3, 1.0),
+        provisions=[provision("J", "independent_special"), provision("P")],
+        commissioned=places(("P", 100)),
+        projected=forecast(*joining("A", 2026, 1.5)),
+    )
+    for loaded in (shares, in_whole_children(shares)):
+        assert [low for _, low, _ in rows(loaded, "preference_floor")] == pytest.approx([0.45])
 
 
 def test_preference_index_groups_by_tier_phase_and_year() -> None:

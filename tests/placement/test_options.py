@@ -7,6 +7,7 @@ import json
 import math
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from sufficiency.pipeline import optimise, write_results
 from sufficiency.placement.model import build
 from sufficiency.rules import Preference, WhatIf
-from sufficiency.solving import SolveOptions, StandardForm, solve
+from sufficiency.solving import SolveOptions, StandardForm, decomposition, solve
 from tests.tiny import (
     areas,
     bare_model,
@@ -60,7 +61,12 @@ def test_whole_children_are_whole() -> None:
     plan = solved(two_short_limits(), whole_children=True)
     assert placed(plan, 2026) == pytest.approx({"P": 2, "Q": 2})
     assert objective(plan) == pytest.approx(200)
-    assert plan.stamp["solver"]["whole_children"] is True
+    solver = plan.stamp["solver"]
+    assert solver["whole_children"] is True
+    # In expected children half a place is of use: 150 pounds. No preference is rounded here.
+    assert solver["rounding"]["cost_pounds"] == pytest.approx(50)
+    assert solver["rounding"]["rounded_shares_pounds"] == pytest.approx(150)
+    assert solver["rounding"]["exact_shares_pounds"] == pytest.approx(150)
     stays = plan.stays["children"].to_numpy()
     assert np.allclose(stays, stays.round())
 
@@ -87,8 +93,8 @@ def test_whole_children_and_the_right_to_stay_on() -> None:
     assert plan.stamp["solver"]["gap"] == pytest.approx(0)
 
 
-def test_a_preference_floor_may_be_missed_by_less_than_a_whole_child(tmp_path: Path) -> None:
-    """A quarter of three prefers dear J: three quarters of a child, or none in whole children.
+def test_a_preference_floor_is_rounded_to_the_nearest_child(tmp_path: Path) -> None:
+    """A quarter of three prefers dear J: three quarters of a child, or one in whole children.
 
     The run folder says that whole children were asked for, so that its audit agrees as well.
     """
@@ -101,10 +107,62 @@ def test_a_preference_floor_may_be_missed_by_less_than_a_whole_child(tmp_path: P
     )
     assert placed(solved(loaded), 2026) == pytest.approx({"J": 0.75, "P": 2.25})
     plan = optimise(loaded, gap=0.0, whole_children=True)
-    assert placed(plan, 2026) == pytest.approx({"P": 3})
+    assert placed(plan, 2026) == pytest.approx({"J": 1, "P": 2})
+    # The child costs 100 pounds at J, three quarters of one 75; rounded, that is one for all.
+    assert plan.stamp["solver"]["rounding"] == pytest.approx(
+        {"cost_pounds": 0, "rounded_shares_pounds": 100, "exact_shares_pounds": 75}
+    )
     assert plan.stamp["audit"]["passed"], plan.stamp["audit"]["differences"]
     write_results(plan, loaded, tmp_path / "run", report=False)
     assert plan.stamp["audit"]["passed"], plan.stamp["audit"]["differences"]
+
+
+def one_by_one(floor: float, ceiling: float, fee: float) -> Any:
+    """For five years a child a year joins and stays; J costs a fee, P is free."""
+    rule = Preference(("independent_special",), (3,), ("primary",), floor, ceiling)
+    return world(
+        model=bare_model(preference=(rule,)),
+        years=5,
+        provisions=[provision("J", "independent_special", fee_pounds=fee), provision("P")],
+        commissioned=places(("P", 100)),
+        projected=forecast(
+            *[row for year in range(2026, 2031) for row in joining("A", year, 1, years=2031 - year)]
+        ),
+    )
+
+
+def newly_at(plan: Any, where: str) -> list[float]:
+    """Children who enter a provision, by year."""
+    entries = plan.stays.merge(plan.cohorts[["cohort", "entry_year"]], on="cohort")
+    entries = entries[entries["provision"] == where].groupby("entry_year")["children"].sum()
+    return [float(entries.get(y, 0.0)) for y in range(2026, 2026 + 5)]
+
+
+def test_a_floor_that_is_never_a_whole_child_in_a_year_holds_over_the_years() -> None:
+    """Three tenths of one child a year: a year on its own would always round to none."""
+    plan = solved(one_by_one(0.3, 1.0, 100), whole_children=True)
+    assert newly_at(plan, "J") == pytest.approx([0, 1, 0, 0, 1])
+
+
+@pytest.mark.parametrize("fee", [0, 100])
+def test_a_share_in_whole_children_is_never_off_by_more_than_half_a_child(fee: float) -> None:
+    plan = solved(one_by_one(0.3, 0.3, fee), whole_children=True)
+    so_far = np.cumsum(newly_at(plan, "J"))
+    assert np.abs(so_far - 0.3 * np.arange(1, 6)).max() <= 0.5 + 1e-6
+
+
+def test_whole_children_through_the_decomposition_are_whole_and_audited() -> None:
+    """Large models are searched in expected children first; the bound is that of the search."""
+    for loaded in (two_short_limits(), one_by_one(0.3, 0.3, 100), several_schemes()):
+        expected = solved(loaded, whole_children=True)
+        with patch.object(decomposition, "SMALL", 0):
+            plan = optimise(loaded, gap=0.0, threads=1, whole_children=True)
+        solver = plan.stamp["solver"]
+        assert plan.stamp["audit"]["passed"], plan.stamp["audit"]["differences"]
+        assert objective(plan) == pytest.approx(objective(expected))
+        assert solver["bound_pounds"] <= objective(expected) * (1 + 1e-9)
+        stays = plan.stays["children"].to_numpy()
+        assert np.allclose(stays, stays.round())
 
 
 # ------------------------------------------------------------------ time, starts, progress

@@ -276,6 +276,23 @@ def test_early_end_is_said(run: Path, solver: dict[str, Any], words: str) -> Non
     assert "best plan found so far" in text
 
 
+def test_what_whole_children_cost_is_said_where_they_are_placed(run: Path) -> None:
+    write_report(run)
+    assert "Cost of whole children" not in read(run)[1].text
+    solver = json.loads((run / "run.json").read_text(encoding="utf-8"))["solver"]
+    objective = solver["objective_pounds"]
+    told = {
+        "cost_pounds": 0.01 * objective,
+        "rounded_shares_pounds": 0.99 * objective,
+        "exact_shares_pounds": 0.98 * objective,
+    }
+    change_stamp(run, solver={**solver, "whole_children": True, "rounding": told})
+    write_report(run)
+    text = read(run)[1].text
+    assert f"Cost of whole children at most £{0.01 * objective:,.0f} (1.000%)" in text
+    assert f"Expected shares, no preference rounded £{0.98 * objective:,.0f}" in text
+
+
 def test_unmet_need_is_a_failure(run: Path) -> None:
     mix = pd.read_parquet(run / "tables" / "mix.parquet")
     mix.loc[(mix["kind"] == "unmet") & (mix["academic_year"] == "2028/29"), "children"] = 7.0

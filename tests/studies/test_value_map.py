@@ -14,9 +14,10 @@ import pytest
 from shapely.geometry import box
 
 from sufficiency.asking import Study
-from sufficiency.pipeline import Loaded, load_scenario
+from sufficiency.pipeline import Loaded, load_scenario, study
 from sufficiency.plan.finding import ANSWERS, Finding
 from sufficiency.problems import InputError, Stopped
+from sufficiency.solving import SolveOptions
 from sufficiency.studies import value_map
 from sufficiency.studies.site_tests import try_sites
 from sufficiency.studies.value_map import grid_of, map_value
@@ -132,6 +133,16 @@ def test_capital_is_not_drawn_from_the_budgets() -> None:
     )  # fmt: skip
     points = mapped(poor, capital=500.0).tables["points"]
     assert points["exact_pounds"].notna().all()
+
+
+def test_prices_on_the_rows_they_come_from_are_the_same_prices(small: Loaded) -> None:
+    """Whoever is asked for by a share is found again by rule, year and year group entered."""
+    base = study(small, SolveOptions(threads=1))
+    prices = np.arange(1.0, len(base.form.row_lower) + 1)
+    found = value_map._prices_here(base, base, prices)
+    for family in ("preference_floor", "preference_share", "stay_in_sector"):
+        at, _ = base.form.rows.of(family)
+        assert len(at) and (found[at] == prices[at]).all(), family
 
 
 # ------------------------------------------------------------------ the grid

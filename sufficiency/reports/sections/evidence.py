@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import (
@@ -220,6 +221,7 @@ def certificate(run: Run) -> Section:
                        f"{fmt.seconds(as_float(solver.get('search_seconds', math.nan)))}"),
         ("Children placed as", "whole children" if solver.get("whole_children")
          else "expected shares"),
+        *_rounding(dict(solver.get("rounding") or {}), objective),
         ("Solver", f"{solver.get('name', '')} {solver.get('version', '')}, "
                    f"{solver.get('threads', fmt.NOT_AVAILABLE)} threads, "
                    f"seed {solver.get('seed', fmt.NOT_AVAILABLE)}"),
@@ -255,3 +257,18 @@ def certificate(run: Run) -> Section:
     return Section(
         "certificate", "How was this plan found and checked?", answer, number, sure, blocks
     )
+
+
+def _rounding(rounding: dict[str, Any], objective: float) -> list[tuple[str, str]]:
+    """What whole children cost beyond expected shares of them, the schemes being the same."""
+    if not rounding:
+        return []
+    cost, exact = as_float(rounding["cost_pounds"]), as_float(rounding["exact_shares_pounds"])
+    return [
+        ("Cost of whole children",
+         f"at most {fmt.exact_pounds(cost)} ({fmt.percent(cost / max(abs(objective), 1.0), 3)}) "
+         "above expected shares of children in the same schemes under the same rules"),
+        ("Expected shares, no preference rounded",
+         f"{fmt.exact_pounds(exact)} in the same schemes; with whole children, shares that "
+         "families prefer are rounded to whole children"),
+    ]  # fmt: skip
