@@ -278,9 +278,10 @@ def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any
             )
         )  # fmt: skip
     ends = parts[parts["year"] == labels[-1]].copy()
-    pixels = spread([m / top * height for m in ends["middle"]], 30 if narrow else 16)
+    ends["lines"] = ends["group"].map(lambda g: _wrap(g, 14 if narrow else 40))
+    tallest = int(ends["lines"].str.count("\n").max()) + 1
+    pixels = spread([m / top * height for m in ends["middle"]], 13 * tallest + 3)
     ends["at"] = [p / height * top for p in pixels]
-    ends["lines"] = ends["group"].map(lambda g: _wrap(g, 13 if narrow else 40))
     shift = step / 2 + 4
     layers.append(
         alt.Chart(ends)
@@ -384,7 +385,13 @@ def _panel(
     layers: list[Any] = []
     if actual and actual in labels:
         step = width / (len(labels) - 0.4)
-        band = pd.DataFrame({"year": [actual], "value": [top], "word": ["actual"]})
+        counted = labels.index(actual)
+        there = [v for line in panel.lines if (v := line.values[counted]) is not None and v == v]
+        # The word stands where the numbers of the year leave more room, above or below them.
+        high = not there or top - max(there) >= min(there) - bottom
+        band = pd.DataFrame(
+            {"year": [actual], "value": [top], "word": ["actual"], "at": [top if high else bottom]}
+        )
         layers.append(
             alt.Chart(band)
             .mark_rect(color="#e6e6e6", width=min(max(step * 0.58, 9), 24))
@@ -392,8 +399,15 @@ def _panel(
         )
         layers.append(
             alt.Chart(band)
-            .mark_text(angle=270, align="right", dx=-3, fontSize=11, fontStyle="italic", color=INK)
-            .encode(x=alt.X("year:N"), y=alt.Y("value:Q"), text=alt.Text("word:N"))
+            .mark_text(
+                angle=270,
+                align="right" if high else "left",
+                dx=-3 if high else 3,
+                fontSize=11,
+                fontStyle="italic",
+                color=INK,
+            )
+            .encode(x=alt.X("year:N"), y=alt.Y("at:Q"), text=alt.Text("word:N"))
         )
     if panel.guide is not None:
         rule = pd.DataFrame({"value": [panel.guide], "word": [panel.guide_label]})
@@ -630,6 +644,8 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         frame["full_at"] < frame["end"]
     )
     frame["word_at"] = frame["full_at"].where(hidden, frame["open_at"])
+    # A word before its bar stands clear of the diamond as well.
+    frame["clear_at"] = frame[["open_at", "notify_at"]].min(axis=1)
     base = alt.Chart(frame)
     inside = alt.datum.end - alt.datum.word_at > letters_wide
     text = (
@@ -641,8 +657,8 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     )
     before = (
         base.transform_filter(alt.datum.end - alt.datum.word_at <= letters_wide)
-        .mark_text(align="right", dx=-5, fontSize=12, color=INK)
-        .encode(x=alt.X("open_at:Q"), y=y, text=alt.Text("when:N"))
+        .mark_text(align="right", dx=-9, fontSize=12, color=INK)
+        .encode(x=alt.X("clear_at:Q"), y=y, text=alt.Text("when:N"))
     )
     name = base.mark_text(align="left", dy=-19, fontSize=12.5, color=INK).encode(
         x=alt.value(0), y=y, text=alt.Text("label:N")
@@ -1019,10 +1035,12 @@ def ranges(
     )  # fmt: skip
     base = alt.Chart(frame)
     inner = width - 24
-    zero = pd.DataFrame({"low": [0.0]})
     return _layered(
         [
-            alt.Chart(zero).mark_rule(color=INK).encode(x=x),
+            # At each bar and not through all of them, which would cross the names.
+            base.mark_tick(orient="vertical", color=INK, size=19, thickness=1.5).encode(
+                x=alt.XDatum(0), y=y
+            ),
             base.mark_bar(orient="horizontal", size=13, color=SHADES[0]).encode(
                 x=x, x2=alt.X2("high:Q"), y=y
             ),

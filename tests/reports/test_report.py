@@ -413,7 +413,20 @@ LOOK = """(() => {
            > 1 && getComputedStyle(m).fill + getComputedStyle(m).stroke !== 'nonenone');
     if (!marks.length) bad.push('empty: ' + name);
     const boxes = [...svg.querySelectorAll('text')].filter(t => shown(t) && !t.closest('.tip'))
+      .flatMap(t => t.querySelector('tspan') ? [...t.querySelectorAll('tspan')] : [t])
       .map(t => [t.textContent.trim(), t.getBoundingClientRect()]);
+    // Small signs, and lines that are dark and upright: on a word they strike it out.
+    const signs = svg.closest('figure').querySelector('.spot') ? [] : marks
+      .map(m => [getComputedStyle(m), m.getBoundingClientRect()])
+      .filter(([s, b]) => (b.width < 14 && b.height < 14 && b.width > 5 && b.height > 5)
+        || (b.width < 3 && b.height > 9 && s.strokeDasharray === 'none'
+            && [s.stroke, s.fill].includes('rgb(11, 12, 12)')));
+    for (const [, m] of signs) for (const [words, b] of boxes) {
+      const [wide, high] = [Math.min(m.right, b.right) - Math.max(m.left, b.left),
+                            Math.min(m.bottom, b.bottom) - Math.max(m.top, b.top)];
+      if (wide > Math.min(2, m.width / 2) && high > 5 && m.left > b.left + 1
+          && m.right < b.right - 1) bad.push('struck: ' + name + ': ' + words);
+    }
     for (const [words, b] of boxes)
       if (b.left < frame.left - 2 || b.right > frame.right + 2 || b.top < frame.top - 2
           || b.bottom > frame.bottom + 2) bad.push('cut: ' + name + ': ' + words);
@@ -562,6 +575,12 @@ def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
     )
     assert wide == []
     assert browser.evaluate(LOOK) == []
+    hidden = browser.evaluate(
+        "[...document.querySelectorAll('h1, main h2, main h3, caption, .chart-title, figcaption')]"
+        ".filter(e => !e.getClientRects().length && !e.closest('details:not(.printed)'))"
+        ".map(e => e.tagName + ' ' + e.textContent.trim())"
+    )
+    assert hidden == []
     tall = browser.evaluate(
         "[...document.querySelectorAll('figure')].filter(f => f.getClientRects().length)"
         ".map(f => f.getBoundingClientRect().height)"
