@@ -326,6 +326,15 @@ class PlanningModel:
     price_base: int = _rule(_financial_year)
     optimism_bias: Mapping[str, float] = _rule(_by(KINDS, _number(0, 3), "kind"))
     lifecycle_share: Mapping[str, float] = _rule(_by(KINDS, _number(0, 0.5), "kind"))
+    statutory_timetable: Mapping[str, float] = _rule(
+        _record(
+            {
+                "consultation_weeks": _number(0, 104),
+                "representation_weeks": _number(0, 52),
+                "decision_months": _number(0, 24),
+            }
+        )
+    )
     capital_profile: tuple[float, ...] = _rule(_shares_summing_to_one())
     fill_profile: Mapping[str, tuple[float, ...]] = _rule(_by(KINDS, _fill, "kind"))
     scheme_kinds: tuple[str, ...] = _rule(_list_of(_kind))

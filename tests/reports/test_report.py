@@ -585,8 +585,15 @@ def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
         "[...document.querySelectorAll('figure')].filter(f => f.getClientRects().length)"
         ".map(f => f.getBoundingClientRect().height)"
     )
-    # A figure that is taller than a sheet would be cut in two.
-    assert max(tall) < (297 - 17 - 16) / 25.4 * 96
+    # A figure that is taller than a sheet would be cut in two: a long county, a heat map of many.
+    sheet = (297 - 17 - 16) / 25.4 * 96
+    assert max(tall) < sheet
+    stretched = browser.evaluate(
+        "(() => { const f = document.querySelector('#map figure');"
+        " f.querySelector('.wide svg').setAttribute('viewBox', '0 0 500 2500');"
+        " return f.getBoundingClientRect().height })()"
+    )
+    assert 0.7 * sheet < stretched < sheet
     browser.call("Emulation.setEmulatedMedia", media="")
     sheets = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
     assert len(sheets["data"]) > 50_000
