@@ -7,6 +7,7 @@ those known) reuses the model, what the search has learnt, and what is in the so
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -80,7 +81,7 @@ class Answered:
 
     Attributes:
         ask: the question.
-        status: ``optimal``, ``time limit``, ``interrupted`` or ``infeasible``.
+        status: ``optimal``, ``time limit``, ``memory limit``, ``interrupted`` or ``infeasible``.
         objective: present value of the best plan found, pounds; infinite when there is none.
         bound: no plan that answers the question costs less, pounds.
         opens: scheme to the academic year in which it opens, committed ones included.
@@ -169,7 +170,7 @@ class Study:
         Raises:
             NoPlanError: its reasons name rules and rows.
         """
-        options = replace(self.options, time_limit=60.0)
+        options = replace(self.options, time_limit=60.0, memory_gb=None)
         broken = contradictions(
             self.form, SCHEME_RULES, options, firm=FIRM_RULES, last_resort=("capital_drawn",)
         )
@@ -213,6 +214,33 @@ class Study:
             ask, found.status, found.objective, found.bound, opens, found.seconds, self, found
         )
 
+    def recalled(
+        self,
+        ask: Ask,
+        *,
+        status: str,
+        objective: float,
+        bound: float,
+        opens: Mapping[str, int],
+        seconds: float,
+    ) -> Answered:
+        """An answer that was found before, by its schedule; nothing is searched.
+
+        Raises:
+            KeyError: when a scheme of the schedule does not exist.
+        """
+        outcome = Outcome(status, self._schedule(opens), objective, bound, seconds)
+        return Answered(ask, status, objective, bound, dict(opens), seconds, self, outcome)
+
+    def fingerprint(self) -> str:
+        """Hash of the whole model as the solver sees it, and of the names of its schemes."""
+        form, found = self.form, hashlib.sha256("|".join(self._ids).encode())
+        for part in (form.cost, form.lower, form.upper, form.integer, form.row_lower,
+                     form.row_upper, form.start, form.index, form.value):  # fmt: skip
+            found.update(np.ascontiguousarray(part).tobytes())
+        found.update(f"{form.offset!r} {self.question.settings.base_year}".encode())
+        return found.hexdigest()
+
     def plan(self, opens: Mapping[str, int]) -> Plan:
         """The plan of least cost that opens these schemes in these Septembers and no others.
 
@@ -246,7 +274,7 @@ class Study:
     def settled(self, found: Outcome) -> Outcome:
         """Whole children of a plan placed again for its switches, without slack nobody needs."""
         given = self.form.with_fixed(self.form.integer, np.round(found.values))
-        again = solve(given, replace(self.options, time_limit=None))
+        again = solve(given, replace(self.options, time_limit=None, memory_gb=None))
         return again if again.found else found
 
     # -- outcomes
@@ -256,8 +284,12 @@ class Study:
 
         Raises:
             NoPlanError: when the rules do not allow these schemes.
+            KeyboardInterrupt: on Ctrl-C.
         """
         outcome = self.search.place(values)
+        if outcome.status == "interrupted":
+            # Ctrl-C is no statement about the schedule.
+            raise KeyboardInterrupt
         if not outcome.found:
             raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
         return outcome

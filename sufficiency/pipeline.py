@@ -508,6 +508,7 @@ def optimise(
     *,
     gap: float = 0.005,
     time_limit: float | None = None,
+    memory_gb: float | None = None,
     threads: int = 2,
     seed: int = 1,
     whole_children: bool = False,
@@ -519,6 +520,8 @@ def optimise(
         loaded: from :func:`load_scenario`.
         gap: relative gap to prove, a share of the objective.
         time_limit: seconds for the search; the best plan so far is returned, marked as such.
+        memory_gb: gigabytes that the process may hold during the search; beyond them it ends as it
+            does when time is over. Placing children for the plan, which is exact, comes after.
         threads: for the solver.
         seed: for the solver; the projection has its own.
         whole_children: place whole children instead of expected shares.
@@ -538,7 +541,7 @@ def optimise(
 
     clock = time.monotonic()
     loaded = replace(loaded, settings=replace(loaded.settings, whole_children=whole_children))
-    options = SolveOptions(gap=gap, time_limit=time_limit, threads=threads, seed=seed)
+    options = SolveOptions(gap, time_limit, threads, seed, memory_gb)
     asked = study(loaded, options, beside=True, on_step=tell)
     form, built = asked.form, time.monotonic() - clock
     asked.check()
@@ -570,20 +573,9 @@ def optimise(
     return plan
 
 
-def _stamp(
-    loaded: Loaded,
-    q: Question,
-    form: StandardForm,
-    best: Outcome,
-    objective: float,
-    bound: float,
-    options: SolveOptions,
-    built_seconds: float,
-    clock: float,
-) -> dict[str, Any]:
+def provenance(loaded: Loaded) -> dict[str, Any]:
+    """What every stamp begins with: who, what, when, from which inputs, by which versions."""
     scenario = loaded.scenario
-    gap = max(0.0, objective - bound) / max(abs(objective), 1e-9)
-    status = {"optimal": "proven to the gap asked for"}.get(best.status, best.status)
     return {
         "statement": STATEMENT,
         "name": scenario.name,
@@ -605,6 +597,24 @@ def _stamp(
         "what_ifs": [w.sentence() for w in scenario.what_ifs],
         "versions": {"python": platform.python_version(), "highs": solver_version(), **_versions()},
         "inputs": dict(sorted(_input_hashes(loaded).items())),
+    }
+
+
+def _stamp(
+    loaded: Loaded,
+    q: Question,
+    form: StandardForm,
+    best: Outcome,
+    objective: float,
+    bound: float,
+    options: SolveOptions,
+    built_seconds: float,
+    clock: float,
+) -> dict[str, Any]:
+    gap = max(0.0, objective - bound) / max(abs(objective), 1e-9)
+    status = {"optimal": "proven to the gap asked for"}.get(best.status, best.status)
+    return {
+        **provenance(loaded),
         "solver": {
             "name": "HiGHS",
             "version": solver_version(),
@@ -615,6 +625,7 @@ def _stamp(
             "gap": gap,
             "gap_asked": options.gap,
             "time_limit": options.time_limit,
+            "memory_limit_gigabytes": options.memory_gb,
             "threads": options.threads,
             "seed": options.seed,
             "whole_children": q.settings.whole_children,

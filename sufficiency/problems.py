@@ -105,6 +105,10 @@ class NotReleasableError(Exception):
         super().__init__("\n".join([message, *self.reasons]))
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C in a study of many questions; its message says what was kept and how to go on."""
+
+
 def near(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` for the nearest known word, or an empty string."""
     found = difflib.get_close_matches(word.casefold(), {k.casefold(): k for k in known}, n=1)

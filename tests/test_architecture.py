@@ -28,7 +28,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audit": {"vocabulary"},
     "reports": LEAVES | {"plan", "tables"},
     "asking": LEAVES | {"placement", "solving", "plan"},
-    "studies": LEAVES | {"rules", "plan", "asking", "pipeline", "reports"},
+    "studies": LEAVES
+    | {
+        "rules",
+        "tables",
+        "geography",
+        "imports",
+        "placement",
+        "shipped",
+        "solving",
+        "plan",
+        "asking",
+        "pipeline",
+        "reports",
+    },
     "examples": LEAVES | {"tables", "pipeline"},
     "imports": LEAVES | {"tables", "rules", "demand", "geography", "shipped"},
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from sufficiency.plan.finding import Finding
 
 
 @dataclass(frozen=True)
@@ -146,3 +149,22 @@ class Section:
     sure: str = ""
     blocks: Sequence[Block] = field(default_factory=list)
     sure_last: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the finding of a study is shown: see :mod:`sufficiency.reports.findings`.
+
+    Attributes:
+        about: what the page is, for the title of its window.
+        sections: questions and answers, in order.
+        tiles: (number, words) at the top of the page.
+        facts: (term, value) under the heading, beside scenario and date.
+        style: QGIS style of a map layer, by its name.
+    """
+
+    about: str
+    sections: Callable[[Finding], list[Section]]
+    tiles: Callable[[Finding], list[tuple[str, str]]] = lambda finding: []
+    facts: Callable[[Finding], list[tuple[str, str]]] = lambda finding: []
+    style: Callable[[str], str] | None = None

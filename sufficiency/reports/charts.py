@@ -334,6 +334,7 @@ def panels(
     number_format: str = ",.0f",
     columns: int = 3,
     actual: str = "",
+    room: int = 72,
 ) -> Any:
     """Small charts side by side (one below the other on a telephone), each from zero.
 
@@ -345,10 +346,11 @@ def panels(
         number_format: d3 format of axis and end labels.
         columns: panels in a row on a wide page.
         actual: the year that is counted, not projected: a band and the word "actual".
+        room: pixels to the right of each panel, for the labels of its lines.
     """
     narrow = width < NARROW
     per_row = 1 if narrow else min(columns, len(charts))
-    inner = max((width - 20 - (34 + 72) * per_row - 20 * (per_row - 1)) // per_row, 90)
+    inner = max((width - 20 - (34 + room) * per_row - 20 * (per_row - 1)) // per_row, 90)
     drawn = [
         _panel(panel, labels, inner, axis_title if i % per_row == 0 else "", number_format, actual)
         for i, panel in enumerate(charts)
@@ -526,6 +528,15 @@ def ranked_bars(
     return _layered([bars, label, value], inner, height)
 
 
+def fitted(name: str, words: str, width: int) -> str:
+    """``name: words`` above a bar, the name cut so that the words fit a width in pixels."""
+    letters = int((width - 24) / 6.6)
+    shown = f"{name}: {words}"
+    if len(shown) <= letters:
+        return shown
+    return f"{name[: max(letters - len(words) - 3, 4)]}…: {words}"
+
+
 def signed_bars(
     names: Sequence[str], values: Sequence[float], words: Sequence[str], width: int
 ) -> Any:
@@ -541,11 +552,7 @@ def signed_bars(
     height = step * len(names) + 4
     low, high = min([*values, 0.0]), max([*values, 0.0])
     span = (high - low) or 1.0
-    letters = int((width - 24) / 6.6)
-    shown = [f"{n}: {w}" for n, w in zip(names, words, strict=True)]
-    for i, (name, word) in enumerate(zip(names, words, strict=True)):
-        if len(shown[i]) > letters:
-            shown[i] = f"{name[: max(letters - len(word) - 3, 4)]}…: {word}"
+    shown = [fitted(n, w, width) for n, w in zip(names, words, strict=True)]
     frame = pd.DataFrame(
         {
             "row": [step * i + 29 for i in range(len(names))],
@@ -1107,3 +1114,57 @@ def bands(
         .encode(x=alt.X("middle:Q"), y=y, text=alt.Text("text:N")),
     ]  # fmt: skip
     return _layered(layers, width - 70, 210)
+
+
+# ------------------------------------------------------------------ what money buys
+
+
+def frontier(
+    across: Sequence[float],
+    values: Sequence[float],
+    mark: tuple[float, float],
+    mark_label: str,
+    width: int,
+    x_title: str,
+    y_title: str,
+) -> Any:
+    """Dots joined by steps: what each amount reaches, and holds until the next one.
+
+    Args:
+        across, values: of the dots, in rising order of ``across``.
+        mark: another point to compare with, and its label.
+        mark_label: beside it.
+        width: of the page in pixels.
+        x_title, y_title: of the axes.
+    """
+    narrow = width < NARROW
+    frame = pd.DataFrame({"x": list(across), "y": list(values)})
+    frame["text"] = [str(i + 1) for i in range(len(frame))]
+    right = max([*across, mark[0], 1e-9]) * 1.06
+    top = max([*values, mark[1], 1e-9]) * 1.12
+    x = alt.X(
+        "x:Q", scale=alt.Scale(domain=[0, right], nice=False),
+        axis=alt.Axis(title=x_title, tickCount=4 if narrow else 8, format=",.3~g"),
+    )  # fmt: skip
+    y = alt.Y(
+        "y:Q", scale=alt.Scale(domain=[0, top], nice=False),
+        axis=alt.Axis(title=_wrap(y_title, 34).split("\n") if narrow else y_title, tickCount=5,
+                      format=",.3~g"),
+    )  # fmt: skip
+    other = pd.DataFrame({"x": [mark[0]], "y": [mark[1]], "text": [mark_label]})
+    # The label stands on the side where there is room.
+    side: dict[str, Any] = (
+        {"align": "right", "dx": -10} if mark[0] > right / 2 else {"align": "left", "dx": 10}
+    )
+    base = alt.Chart(frame).encode(x=x, y=y)
+    layers = [
+        base.mark_line(interpolate="step-after", color=SHADES[1], strokeWidth=2),
+        base.mark_point(filled=True, size=90, opacity=1, color=NAVY),
+        base.mark_text(align="left", baseline="bottom", dx=6, dy=-5, fontSize=12, color=INK)
+        .encode(text="text:N"),
+        alt.Chart(other).mark_point(filled=True, shape="diamond", size=130, opacity=1,
+                                    color=ORANGE).encode(x="x:Q", y="y:Q"),
+        alt.Chart(other).mark_text(baseline="top", dy=8, fontSize=12, color=INK, **side)
+        .encode(x="x:Q", y="y:Q", text="text:N"),
+    ]  # fmt: skip
+    return _layered(layers, width - 90, 300)

@@ -173,7 +173,11 @@ def seconds(number: float | None) -> str:
         return NOT_AVAILABLE
     if number < 60:
         return f"{number:.1f} seconds"
-    return f"{int(number // 60)} minutes {int(number % 60)} seconds"
+    whole, rest = divmod(int(number), 60)
+    return (
+        f"{whole} {'minute' if whole == 1 else 'minutes'} "
+        f"{rest} {'second' if rest == 1 else 'seconds'}"
+    )
 
 
 def date(text: object) -> str:

@@ -327,7 +327,7 @@ def write_layers(found: Sequence[Layer], target: Path, mark: str, created: objec
                     append=number > 0,
                     # Older versions of QGIS warn of a newer version of the format.
                     dataset_options={} if number else {"VERSION": "1.2"},
-                    geometry_type=GEOMETRY[layer.name],
+                    geometry_type=_geometry_of(layer),
                     layer_options={
                         "IDENTIFIER": layer.name.replace("_", " "),
                         "DESCRIPTION": f"{mark} {layer.about}",
@@ -361,6 +361,14 @@ GEOMETRY: Final = {
     "schemes": "Point",
 }
 """Geometry of a layer, also where it has no row."""
+
+
+def _geometry_of(layer: Layer) -> str:
+    """Geometry of a layer: as it is listed, or else as its rows have it."""
+    if layer.name in GEOMETRY:
+        return GEOMETRY[layer.name]
+    found = layer.frame.geometry.dropna()
+    return str(found.geom_type.iloc[0]) if len(found) else "Unknown"
 
 
 def _write_styles(found: Sequence[Layer], target: Path, time: str) -> None:

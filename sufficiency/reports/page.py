@@ -185,6 +185,7 @@ def banners(run: Run) -> list[Banner]:
         reason = {
             "interrupted by hand": "The search was interrupted",
             "time limit": "The search reached its time limit",
+            "memory limit": "The search reached its memory limit",
         }.get(run.ended_early, f"The search ended early ({run.ended_early})")
         found.append(
             Banner(

@@ -59,9 +59,10 @@ class MapData:
             there is no limit), words: those within the frame.
         far: names of provision that lies outside the frame.
         sites: name, easting, northing of candidate sites that no open scheme uses.
-        schemes: number, scheme, name, kind, group, opens, places, easting, northing (NaN where a
-            scheme has no place on the map).
+        schemes: number or letter, scheme, name, kind, group, opens, places, easting, northing (NaN
+            where a scheme has no place on the map).
         marks: what is drawn above the areas, by width, once it was drawn.
+        reach: points (easting, northing) that the frame holds though they lie outside the land.
     """
 
     land: BaseGeometry
@@ -72,11 +73,14 @@ class MapData:
     sites: pd.DataFrame
     schemes: pd.DataFrame
     marks: dict[int, str] = field(default_factory=dict, repr=False)
+    reach: tuple[tuple[float, float], ...] = ()
 
     @property
     def frame(self) -> tuple[float, float, float, float]:
         """Least and greatest easting and northing drawn."""
-        return _around(self.land, MARGIN)
+        if not self.reach:
+            return _around(self.land, MARGIN)
+        return _around(shapely.union(self.land, MultiPoint(self.reach)), MARGIN)
 
 
 def _around(land: BaseGeometry, share: float) -> tuple[float, float, float, float]:
@@ -108,6 +112,50 @@ def collect(run: Run) -> MapData | None:
         far=far,
         sites=sites[~sites["site"].isin(used)].reset_index(drop=True),
         schemes=schemes,
+    )
+
+
+def of_layers(
+    land: BaseGeometry, areas: pd.DataFrame, provisions: pd.DataFrame, schemes: pd.DataFrame
+) -> MapData:
+    """A map from the layers of a study.
+
+    Args:
+        land: the authority.
+        areas: geometry, area, name, locality, and what colours and words are made from.
+        provisions: geometry (points), name, kind, places (NaN: no limit), words; maybe empty.
+        schemes: number, scheme, name, kind, opens, places, easting, northing.
+    """
+    cells = areas.assign(
+        point=pd.Series([(g.centroid.x, g.centroid.y) for g in areas.geometry], areas.index),
+        name=areas["name"].fillna(areas["area"]),
+    )
+    points = provisions.geometry
+    shown = pd.DataFrame(
+        {
+            "name": provisions["name"].to_numpy(),
+            "kind": provisions["kind"].to_numpy(),
+            "group": [group_of(str(k)) for k in provisions["kind"]],
+            "easting": points.x.to_numpy(),
+            "northing": points.y.to_numpy(),
+            "places": provisions["places"].fillna(0.0).to_numpy(float),
+            "words": provisions["words"].to_numpy(),
+        }
+    )
+    reach = tuple(zip(schemes["easting"], schemes["northing"], strict=True))
+    west, south, east, north = _around(
+        shapely.union(land, MultiPoint(reach)) if reach else land, MARGIN * 0.6
+    )
+    near = shown["easting"].between(west, east) & shown["northing"].between(south, north)
+    return MapData(
+        land=land,
+        guessed=False,
+        cells=pd.DataFrame(cells),
+        provisions=shown[near].reset_index(drop=True),
+        far=sorted(str(n) for n in shown.loc[~near, "name"]),
+        sites=pd.DataFrame(columns=["site", "name", "easting", "northing"]),
+        schemes=schemes.assign(group=[group_of(str(k)) for k in schemes["kind"]]),
+        reach=reach,
     )
 
 
@@ -148,9 +196,8 @@ def area_counts(run: Run) -> pd.DataFrame:
     )
 
 
-def _cells(
-    areas: pd.DataFrame, land: BaseGeometry, minutes: pd.Series, counts: pd.DataFrame
-) -> pd.DataFrame:
+def surroundings(areas: pd.DataFrame, land: BaseGeometry) -> dict[Any, Any]:
+    """The part of the land that is nearest to each centre of an area, by easting and northing."""
     where = areas[["easting", "northing"]].drop_duplicates()
     points = [Point(x, y) for x, y in where.to_numpy(float)]
     if len(points) > 1:
@@ -163,7 +210,13 @@ def _cells(
             shapes.append(found.geoms[int(inside[0])].intersection(land) if len(inside) else point)
     else:
         shapes = [land]
-    by_point = dict(zip(where.itertuples(index=False, name=None), shapes, strict=True))
+    return dict(zip(where.itertuples(index=False, name=None), shapes, strict=True))
+
+
+def _cells(
+    areas: pd.DataFrame, land: BaseGeometry, minutes: pd.Series, counts: pd.DataFrame
+) -> pd.DataFrame:
+    by_point = surroundings(areas, land)
     rows = areas.assign(minutes=areas["area"].map(minutes))
     if "name" not in rows:
         rows["name"] = rows["area"]
@@ -246,6 +299,26 @@ def draw(data: MapData, width: int, shaded: str = "minutes") -> str:
         width: in pixels.
         shaded: what shades the areas: "minutes" or "missing".
     """
+
+    def fill(cell: Any) -> str:
+        if shaded == "missing":
+            return NO_CHILDREN if cell.needing < 1e-9 else FILLS[shade(cell.missing, shaded)]
+        return NO_CHILDREN if math.isnan(cell.minutes) else FILLS[shade(cell.minutes)]
+
+    return draw_cells(data, width, fill, area_words)
+
+
+def draw_cells(
+    data: MapData, width: int, fill: Callable[[Any], str], words: Callable[[Any], str]
+) -> str:
+    """Draw a map whose cells have the colour and say the words that are asked for.
+
+    Args:
+        data: what to draw.
+        width: in pixels.
+        fill: colour of a row of ``data.cells``.
+        words: what such a row says when it is pointed at.
+    """
     narrow = width < NARROW
     west, south, east, north = data.frame
     scale = min(width / (east - west), 900 / (north - south))
@@ -271,13 +344,9 @@ def draw(data: MapData, width: int, shaded: str = "minutes") -> str:
     ]
     out.append('<g fill-rule="evenodd" stroke="#b1b4b6" stroke-width="0.6">')
     for cell in records(data.cells):
-        if shaded == "missing":
-            fill = NO_CHILDREN if cell.needing < 1e-9 else FILLS[shade(cell.missing, shaded)]
-        else:
-            fill = NO_CHILDREN if math.isnan(cell.minutes) else FILLS[shade(cell.minutes)]
         # A telephone has no pointer that could rest on an area.
-        words = "" if narrow else f"<title>{escape(area_words(cell))}</title>"
-        out.append(f'<path d="{outline(cell.geometry)}" fill="{fill}">{words}</path>')
+        said = "" if narrow else f"<title>{escape(words(cell))}</title>"
+        out.append(f'<path d="{outline(cell.geometry)}" fill="{fill(cell)}">{said}</path>')
     out.append("</g>")
     out.append(f'<path d="{outline(data.land)}" fill="none" stroke="#3D3D3D" stroke-width="1.5"/>')
     if width not in data.marks:
@@ -314,10 +383,10 @@ def _marks(
             _spot(x, y, small, [str(provision.name), str(provision.words)], wide, high, narrow)
         )
     shown = data.schemes.dropna(subset=["easting", "northing"])
-    spots: dict[tuple[float, float], list[int]] = {}
+    spots: dict[tuple[float, float], list[Any]] = {}
     for scheme in records(shown):
         x, y = at(scheme.easting, scheme.northing)
-        spots.setdefault((round(x, 1), round(y, 1)), []).append(int(scheme.number))
+        spots.setdefault((round(x, 1), round(y, 1)), []).append(scheme.number)
         large = radius(scheme.places, narrow) + 1.5
         out.append(symbol(scheme.group, x, y, large, stroke=INK))
         taken.add((x - large - 2, y - large - 2, x + large + 2, y + large + 2))
@@ -430,13 +499,13 @@ class _Taken:
 
 
 def _badge(
-    number: int,
+    number: Any,
     x: float,
     y: float,
     radius: float,
     taken: _Taken,
 ) -> str:
-    """A number near its marker where it covers no other, joined to it by a line."""
+    """A number or letter near its marker where it covers no other, joined to it by a line."""
     ring, step = (v.ravel() for v in np.meshgrid(np.arange(2, 9), np.arange(16), indexing="ij"))
     angle = math.pi / 8 * step - math.pi / 4
     cxs = x + np.cos(angle) * radius * (0.6 + ring * 0.7)

@@ -336,6 +336,8 @@ class PlanningModel:
         )
     )
     capital_profile: tuple[float, ...] = _rule(_shares_summing_to_one())
+    capital_per_place: Mapping[str, float] = _rule(_by(KINDS, _pounds, "kind"))
+    lead_years: Mapping[str, float] = _rule(_by(KINDS, _number(0, 20), "kind"))
     fill_profile: Mapping[str, tuple[float, ...]] = _rule(_by(KINDS, _fill, "kind"))
     scheme_kinds: tuple[str, ...] = _rule(_list_of(_kind))
     viable_roll: Mapping[str, float] = _rule(

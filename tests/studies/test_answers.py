@@ -1,0 +1,111 @@
+"""Answers are kept by content, recalled without a search, and outlive a stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sufficiency.asking import Answered, Ask, Study
+from sufficiency.pipeline import study
+from sufficiency.plan.finding import ANSWERS
+from sufficiency.problems import Stopped
+from sufficiency.studies.answers import Answers
+from tests import tiny
+
+
+def asked(capital: float = 10.0) -> Study:
+    """Ten children who join where there is no place; two schemes could open."""
+    return study(
+        tiny.world(
+            provisions=[tiny.provision("P")],
+            commissioned=tiny.places(("P", 0)),
+            schemes=[
+                tiny.scheme("near", capital_pounds=capital),
+                tiny.scheme("dear", capital_pounds=50.0),
+            ],
+            projected=tiny.forecast(*tiny.joining("A", 2026, 10)),
+        )
+    )
+
+
+def never(*_: Any, **__: Any) -> Answered:
+    raise AssertionError("this was answered before")
+
+
+def test_a_kept_answer_is_not_searched_again(tmp_path: Path, monkeypatch: Any) -> None:
+    first = Answers(asked(), tmp_path).best()
+    monkeypatch.setattr(Study, "best", never)
+    again = Answers(asked(), tmp_path).best()
+    assert (again.objective, again.bound, again.opens) == (10.0, 10.0, {"near": 2026})
+    assert (again.objective, again.bound, again.opens) == (
+        first.objective, first.bound, dict(first.opens),
+    )  # fmt: skip
+    assert again.plan.present_value_pounds == pytest.approx(10.0)
+
+
+def test_whatever_changes_makes_another_question(tmp_path: Path) -> None:
+    kept = tmp_path / ANSWERS
+    Answers(asked(), tmp_path).best()
+    for number, (of, ask, gap) in enumerate(
+        [(asked(11.0), Ask(), None), (asked(), Ask.that(forbid=["near"]), None),
+         (asked(), Ask.that(force=["dear"]), None), (asked(), Ask(), 0.01)],
+        start=2,
+    ):  # fmt: skip
+        Answers(of, tmp_path).best(ask, gap=gap)
+        assert len(list(kept.iterdir())) == number
+
+
+def test_no_plan_is_an_answer_too(tmp_path: Path, monkeypatch: Any) -> None:
+    ask = Ask.that(opens={"near": 2040})
+    assert not Answers(asked(), tmp_path).best(ask).found
+    monkeypatch.setattr(Study, "best", never)
+    again = Answers(asked(), tmp_path).best(ask)
+    assert not again.found
+    assert again.status == "infeasible"
+
+
+def test_a_damaged_answer_is_asked_again(tmp_path: Path) -> None:
+    Answers(asked(), tmp_path).best()
+    (kept,) = (tmp_path / ANSWERS).iterdir()
+    for text in ("{", "[]", '{"status": 1}', json.dumps({"status": "optimal", "objective": 1,
+                 "bound": 1, "seconds": 1, "opens": {"elsewhere": 2026}})):  # fmt: skip
+        kept.write_text(text)
+        assert Answers(asked(), tmp_path).best().objective == 10.0
+
+
+def test_a_stop_keeps_what_was_answered_and_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    told: list[str] = []
+    searched = Study.best
+
+    def stops(self: Study, ask: Ask | None = None, **more: Any) -> Answered:
+        if ask is not None and ask.force:
+            raise KeyboardInterrupt
+        return searched(self, ask, **more)
+
+    monkeypatch.setattr(Study, "best", stops)
+    answers = Answers(asked(), tmp_path, total=2, tell=told.append)
+    with pytest.raises(Stopped) as caught, answers:
+        answers.best(words="Without it")
+        answers.best(Ask.that(force=["dear"]), words="With it")
+    assert "1 of 2 questions were answered" in str(caught.value)
+    assert f"{tmp_path / ANSWERS}: run the same command again" in str(caught.value)
+    assert told == ["Without it (1 of 2)", "With it (2 of 2)"]
+    assert len(list((tmp_path / ANSWERS).iterdir())) == 1
+
+
+def test_a_search_that_found_nothing_in_time_is_not_kept_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    of = asked()
+    late = of.recalled(Ask(), status="time limit", objective=float("inf"), bound=0.0, opens={},
+                       seconds=61.0)  # fmt: skip
+    monkeypatch.setattr(Study, "best", lambda self, ask=None, **more: late)
+    answers = Answers(of, tmp_path)
+    assert not answers.best().found
+    assert not (tmp_path / ANSWERS).exists()
+    assert "more time with --time-limit" in str(answers.none_found(late))
