@@ -261,8 +261,8 @@ def milestones(run: Run) -> pd.DataFrame:
             consultation, notice, decision = (f"{day:%Y-%m}" for day in (begun, published, decided))
         rows.append(
             (s.scheme, s.name, s.kind, consultation, notice, decision,
-             f"{opens - 1}-{NOTIFY_MONTH}", starts, opens, full.get(str(s.scheme), -1), "" < consultation < made,
-             str(s.status))
+             f"{opens - 1}-{NOTIFY_MONTH}", starts, opens, full.get(str(s.scheme), -1),
+             "" < consultation < made, str(s.status))
         )  # fmt: skip
     columns = ["scheme", "name", "kind", "consultation", "notice", "decision", "notify",
                "first_capital", "opens", "full", "passed", "status"]  # fmt: skip
