@@ -687,8 +687,11 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         frame["full_at"] < frame["end"]
     )
     frame["word_at"] = frame["full_at"].where(hidden, frame["open_at"])
-    # A word before its bar stands clear of the diamond as well.
-    frame["clear_at"] = frame[["open_at", "notify_at"]].min(axis=1)
+    # A word before its bar stands before all that leads up to it, where it would lie on a mark.
+    before_it = frame[["open_at", "notify_at", "spend_from", "consult_at"]].min(axis=1)
+    roomy = frame[["open_at", "notify_at"]].min(axis=1)
+    lies_on_line = frame["decide_at"] > roomy - letters_wide
+    frame["clear_at"] = before_it.where(lies_on_line, roomy)
     base = alt.Chart(frame)
     inside = alt.datum.end - alt.datum.word_at > letters_wide
     text = (
@@ -945,7 +948,11 @@ def heat_grid(
                               "x": -float(left) if first else 0.0})  # fmt: skip
             for at, value in enumerate(row.values):
                 level = heat_level(value, largest)
-                text = "\N{EN DASH}" if value is None else "" if value < 0.5 else f"{value:,.0f}"
+                # Half a child is one, as its shade says; Python would round it to the even nought.
+                text = (
+                    "\N{EN DASH}" if value is None
+                    else "" if value < 0.5 else f"{math.floor(value + 0.5):,d}"
+                )  # fmt: skip
                 cells.append({
                     "row": y, "row2": y + high, "middle": y + 8, "x": at, "x2": at + 1,
                     "centre": at + 0.5, "colour": HEAT[level], "ink": HEAT_INK[level],

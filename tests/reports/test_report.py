@@ -427,6 +427,18 @@ LOOK = """(() => {
       if (wide > Math.min(2, m.width / 2) && high > 5 && m.left > b.left + 1
           && m.right < b.right - 1) bad.push('struck: ' + name + ': ' + words);
     }
+    // Thick level lines, such as those of a timeline.
+    for (const m of marks) {
+      const [s, l] = [getComputedStyle(m), m.getBoundingClientRect()];
+      if (parseFloat(s.strokeWidth) < 3 || s.stroke === 'none' || l.height > 6 || l.width < 6)
+        continue;
+      for (const [words, b] of boxes) {
+        const middle = (l.top + l.bottom) / 2;
+        if (Math.min(l.right, b.right) - Math.max(l.left, b.left) > 2
+            && middle > b.top + 3 && middle < b.bottom - 3)
+          bad.push('struck: ' + name + ': ' + words);
+      }
+    }
     for (const [words, b] of boxes)
       if (b.left < frame.left - 2 || b.right > frame.right + 2 || b.top < frame.top - 2
           || b.bottom > frame.bottom + 2) bad.push('cut: ' + name + ': ' + words);
