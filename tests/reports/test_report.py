@@ -20,6 +20,7 @@ from sufficiency.problems import InputError
 from sufficiency.reports import charts, write_report
 from sufficiency.reports.facts import Run
 from sufficiency.reports.sections import sections
+from sufficiency.reports.sections.children import _schemes_sentence
 from sufficiency.vocabulary import KINDS, STATEMENT
 from tests import tiny
 from tests.reports.browser import Browser, chromium
@@ -511,6 +512,52 @@ def test_the_look_would_notice(browser: Browser, tmp_path: Path) -> None:
     found = browser.evaluate(LOOK)
     assert [f.split(":")[0] for f in found] == ["empty", "cut", "over"]
     assert len(browser.evaluate(FAINT)) == 1
+
+
+@pytest.mark.parametrize("width", [370, 1000])
+def test_dates_of_late_schemes_stand_clear_of_their_marks(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    """A bar too short for its date has it in front, where consultation and building are drawn."""
+    rows = pd.DataFrame(
+        [
+            (f"Scheme {opens}", "20 places, £1 million", opens - 2, opens, charts.PLUM,
+             opens - 2.4, opens - 2.0, opens - 0.33, opens + full + 5 / 12)
+            for opens in range(2027, 2036) for full in (0, 3)
+        ],
+        columns=["name", "detail", "spend_from", "opens", "colour", "consult_at", "decide_at",
+                 "notify_at", "full_at"],
+    )  # fmt: skip
+    drawn = charts.inline(charts.render(charts.schedule(rows, (2026, 2035), width)), "Schemes")
+    page = tmp_path / "page.html"
+    page.write_text(
+        f"<figure><p class='chart-title'>T</p><div class='wide'>{drawn}</div></figure>",
+        encoding="utf-8",
+    )
+    browser.errors.clear()
+    browser.open(page, 1280)
+    assert browser.evaluate(LOOK) == []
+    assert drawn.count("Sept 2035") == 2
+
+
+def test_half_a_child_is_shaded_and_no_nought() -> None:
+    rows = [charts.HeatRow("Need"), charts.HeatRow("North", [0.49, 0.5, 1.5, 2.5])]
+    drawn = charts.render(charts.heat_grid([("Gap", rows)], ["a", "b", "c", "d"], 1000, 3.0))
+    said = re.findall(r">(\d)</text>", drawn)
+    assert sorted(said) == ["1", "2", "3"]
+
+
+def test_the_first_page_names_the_largest_of_many_schemes(small_run: Path) -> None:
+    run = Run.read(small_run)
+    one = run.plan.schemes[run.plan.schemes["opens"] >= 0].iloc[[0]]
+    run.plan.schemes = pd.concat(
+        [one.assign(scheme=f"s{i}", name=f"Scheme {i:02d}", places=10.0 + i) for i in range(30)],
+        ignore_index=True,
+    )
+    words = " ".join(_schemes_sentence(run).split())
+    assert words.startswith("30 of 30 schemes open") and "with 735 places in all" in words
+    assert [f"Scheme {i:02d}" in words for i in range(30)] == [i >= 24 for i in range(30)]
+    assert "All 30 stand under" in words
 
 
 def test_words_have_contrast(browser: Browser, small_run: Path) -> None:
