@@ -54,6 +54,11 @@ def bare_model(**changes: Any) -> PlanningModel:
         "other_authority_income": 0.0,
         "discount_rate": 0.0,
         "building_life_years": dict.fromkeys(KINDS, 1.0),
+        "statutory_timetable": {
+            "consultation_weeks": 6.0,
+            "representation_weeks": 4.0,
+            "decision_months": 2.0,
+        },
         "capital_profile": (1.0,),
         "fill_profile": dict.fromkeys(KINDS, (1.0,)),
         "viable_roll": {"share": 0.0, "from_year": 0.0},

@@ -192,30 +192,66 @@ LOOK: Final[dict[str, Any]] = {
     },
     "concat": {"spacing": 20},
 }
-"""What all charts have in common.
-
-Altair copies a chart whole whenever something is said of it later, with every field that is not
-set. So size, title and look are said when layers are joined, and axes and scales are plain dicts.
-"""
+"""What all charts have in common."""
 
 
-def _layered(layers: Sequence[Any], width: float, height: float) -> Any:
+@dataclass(frozen=True)
+class Joined:
+    """Charts drawn over one another, or side by side.
+
+    Altair's own joining copies every chart whole, with every field that is not set, several times
+    over; with two dozen panels that takes longer than the drawing. Here they are joined as they
+    are written down, which gives the same picture.
+
+    Attributes:
+        how: "layer" or "concat".
+        charts: what is joined.
+        said: of the whole, such as its size and title.
+    """
+
+    how: Literal["layer", "concat"]
+    charts: Sequence[Any]
+    said: Mapping[str, Any]
+
+    def to_dict(
+        self, validate: bool = True, *, context: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The specification, with every set of data once.
+
+        Raises:
+            altair.SchemaValidationError: when it is checked and does not keep to the schema.
+        """
+        within = context or {"datasets": {}, "pre_transform": False, "top_level": False}
+        joined: dict[str, Any] = {
+            self.how: [c.to_dict(validate=False, context=dict(within)) for c in self.charts],
+            **self.said,
+        }
+        if context is None:
+            joined |= {"$schema": alt.SCHEMA_URL, "datasets": within["datasets"]}
+            if validate:
+                alt.Chart.from_dict(joined)
+        return joined
+
+
+def _layered(layers: Sequence[Any], width: float, height: float) -> Joined:
     """Layers as a finished chart."""
-    return alt.layer(*layers, width=width, height=height, config=LOOK)
+    return Joined("layer", layers, dict(width=width, height=height, config=LOOK))
 
 
-def _part(layers: Sequence[Any], width: float, height: float, title: str, offset: int = 8) -> Any:
+def _part(
+    layers: Sequence[Any], width: float, height: float, title: str, offset: int = 8
+) -> Joined:
     """Layers as one of several charts, under a title of its own."""
     words = {
         "text": title, "anchor": "start", "fontSize": 13, "fontWeight": "bold", "color": INK,
         "offset": offset,
     }  # fmt: skip
-    return alt.layer(*layers, width=width, height=height, title=words)
+    return Joined("layer", layers, dict(width=width, height=height, title=words))
 
 
-def _beside(parts: Sequence[Any], columns: int, **more: Any) -> Any:
+def _beside(parts: Sequence[Any], columns: int, **more: Any) -> Joined:
     """Charts side by side, so many in a row."""
-    return alt.concat(*parts, columns=columns, config=LOOK, **more)
+    return Joined("concat", parts, dict(columns=columns, config=LOOK, **more))
 
 
 # ------------------------------------------------------------------ placement mix
@@ -278,9 +314,10 @@ def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any
             )
         )  # fmt: skip
     ends = parts[parts["year"] == labels[-1]].copy()
-    pixels = spread([m / top * height for m in ends["middle"]], 30 if narrow else 16)
+    ends["lines"] = ends["group"].map(lambda g: _wrap(g, 14 if narrow else 40))
+    tallest = int(ends["lines"].str.count("\n").max()) + 1
+    pixels = spread([m / top * height for m in ends["middle"]], 13 * tallest + 3)
     ends["at"] = [p / height * top for p in pixels]
-    ends["lines"] = ends["group"].map(lambda g: _wrap(g, 13 if narrow else 40))
     shift = step / 2 + 4
     layers.append(
         alt.Chart(ends)
@@ -386,7 +423,13 @@ def _panel(
     layers: list[Any] = []
     if actual and actual in labels:
         step = width / (len(labels) - 0.4)
-        band = pd.DataFrame({"year": [actual], "value": [top], "word": ["actual"]})
+        counted = labels.index(actual)
+        there = [v for line in panel.lines if (v := line.values[counted]) is not None and v == v]
+        # The word stands where the numbers of the year leave more room, above or below them.
+        high = not there or top - max(there) >= min(there) - bottom
+        band = pd.DataFrame(
+            {"year": [actual], "value": [top], "word": ["actual"], "at": [top if high else bottom]}
+        )
         layers.append(
             alt.Chart(band)
             .mark_rect(color="#e6e6e6", width=min(max(step * 0.58, 9), 24))
@@ -394,8 +437,15 @@ def _panel(
         )
         layers.append(
             alt.Chart(band)
-            .mark_text(angle=270, align="right", dx=-3, fontSize=11, fontStyle="italic", color=INK)
-            .encode(x=alt.X("year:N"), y=alt.Y("value:Q"), text=alt.Text("word:N"))
+            .mark_text(
+                angle=270,
+                align="right" if high else "left",
+                dx=-3 if high else 3,
+                fontSize=11,
+                fontStyle="italic",
+                color=INK,
+            )
+            .encode(x=alt.X("year:N"), y=alt.Y("at:Q"), text=alt.Text("word:N"))
         )
     if panel.guide is not None:
         rule = pd.DataFrame({"value": [panel.guide], "word": [panel.guide_label]})
@@ -637,6 +687,11 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         frame["full_at"] < frame["end"]
     )
     frame["word_at"] = frame["full_at"].where(hidden, frame["open_at"])
+    # A word before its bar stands before all that leads up to it, where it would lie on a mark.
+    before_it = frame[["open_at", "notify_at", "spend_from", "consult_at"]].min(axis=1)
+    roomy = frame[["open_at", "notify_at"]].min(axis=1)
+    lies_on_line = frame["decide_at"] > roomy - letters_wide
+    frame["clear_at"] = before_it.where(lies_on_line, roomy)
     base = alt.Chart(frame)
     inside = alt.datum.end - alt.datum.word_at > letters_wide
     text = (
@@ -648,8 +703,8 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     )
     before = (
         base.transform_filter(alt.datum.end - alt.datum.word_at <= letters_wide)
-        .mark_text(align="right", dx=-5, fontSize=12, color=INK)
-        .encode(x=alt.X("open_at:Q"), y=y, text=alt.Text("when:N"))
+        .mark_text(align="right", dx=-9, fontSize=12, color=INK)
+        .encode(x=alt.X("clear_at:Q"), y=y, text=alt.Text("when:N"))
     )
     name = base.mark_text(align="left", dy=-19, fontSize=12.5, color=INK).encode(
         x=alt.value(0), y=y, text=alt.Text("label:N")
@@ -893,7 +948,11 @@ def heat_grid(
                               "x": -float(left) if first else 0.0})  # fmt: skip
             for at, value in enumerate(row.values):
                 level = heat_level(value, largest)
-                text = "\N{EN DASH}" if value is None else "" if value < 0.5 else f"{value:,.0f}"
+                # Half a child is one, as its shade says; Python would round it to the even nought.
+                text = (
+                    "\N{EN DASH}" if value is None
+                    else "" if value < 0.5 else f"{math.floor(value + 0.5):,d}"
+                )  # fmt: skip
                 cells.append({
                     "row": y, "row2": y + high, "middle": y + 8, "x": at, "x2": at + 1,
                     "centre": at + 0.5, "colour": HEAT[level], "ink": HEAT_INK[level],
@@ -1026,10 +1085,12 @@ def ranges(
     )  # fmt: skip
     base = alt.Chart(frame)
     inner = width - 24
-    zero = pd.DataFrame({"low": [0.0]})
     return _layered(
         [
-            alt.Chart(zero).mark_rule(color=INK).encode(x=x),
+            # At each bar and not through all of them, which would cross the names.
+            base.mark_tick(orient="vertical", color=INK, size=19, thickness=1.5).encode(
+                x=alt.XDatum(0), y=y
+            ),
             base.mark_bar(orient="horizontal", size=13, color=SHADES[0]).encode(
                 x=x, x2=alt.X2("high:Q"), y=y
             ),

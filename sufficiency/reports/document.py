@@ -216,7 +216,8 @@ def _table(made: Any, table: Table) -> None:
             _write(cell, label, bold=True)
             at += span
     for i, head in enumerate(table.headers):
-        _write(grid.cell(heads - 1, i), head, bold=True)
+        right = i > 0 and i not in table.text_columns
+        _write(grid.cell(heads - 1, i), head, bold=True, right=right)
     for row in grid.rows[:heads]:
         _repeat(row)
     for entry in table.rows:
@@ -278,12 +279,19 @@ def _widths(grid: Any, table: Table) -> None:
         texts = [r.header if i == 0 else _words(r.values[i - 1]) for r in table.rows if r.values]
         longest = max([len(t) for t in texts], default=1)
         words = i == 0 or i in table.text_columns
-        share.append(float(min(max(longest, 8), 60 if words else 14)))
+        # A bold heading may wrap between words, but no year and no word is broken.
+        head = max(len(word) for word in f"{table.headers[i]} ".split(" ")) + 3
+        share.append(float(max(min(longest, 40 if words else 14), head, 8)))
     grid.autofit = False
-    for i, part in enumerate(share):
-        size = int(width * part / sum(share))
-        for cell in grid.columns[i].cells:
-            cell.width = size
+    sizes = [int(width * part / sum(share)) for part in share]
+    # Word goes by the cells, LibreOffice by the columns.
+    for column, size in zip(grid.columns, sizes, strict=True):
+        column.width = size
+    for row in grid.rows:
+        at = 0
+        for cell in row._tr.tc_lst:
+            cell.width = sum(sizes[at : at + cell.grid_span])
+            at += cell.grid_span
 
 
 def _figure(made: Any, figure: Figure) -> None:

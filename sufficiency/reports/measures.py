@@ -208,45 +208,61 @@ def sensitivity(run: Run) -> pd.DataFrame:
 
 # ------------------------------------------------------------------ milestones
 
-CONSULTATION_WEEKS: Final = 6
-REPRESENTATION_WEEKS: Final = 4
-DECISION_MONTHS: Final = 2
-MILESTONE_SOURCE: Final = (
-    "Representation period of four weeks: School Organisation (Prescribed Alterations to "
-    "Maintained Schools) (England) Regulations 2013, Schedule 3; decision within two months of its "
-    "end. Six weeks of consultation before it are customary, not law. Academies follow the "
-    "significant change guidance instead. Place changes are notified to the DfE by early December "
-    "(high-needs place change process)"
-)
+NOTIFY_MONTH: Final = 12
+"""Place changes are told to the DfE by early December (high-needs place change process)."""
+
+
+def timetable_words(run: Run) -> str:
+    """On which timetable milestones rest, with its source; a sentence or two."""
+    steps = run.rule("statutory_timetable")
+    if not steps:
+        return (
+            "The run is older than the planning model's timetable, so months before the first "
+            "capital are not counted back. Place changes are notified to the DfE by early December "
+            "(high-needs place change process)."
+        )
+    return (
+        f"Timetable of the planning model: {as_float(steps['consultation_weeks']):g} weeks of "
+        f"consultation, {as_float(steps['representation_weeks']):g} weeks of representations and "
+        f"{as_float(steps['decision_months']):g} months to the decision. "
+        f"{run.source('statutory_timetable')}. Place changes are notified to the DfE by early "
+        "December (high-needs place change process)."
+    )
 
 
 def milestones(run: Run) -> pd.DataFrame:
     """The latest months for each scheme that opens, counted back from the plan.
 
     The decision must stand when the first capital is spent, which the plan gives by financial
-    year; April of that year is taken. Two months for the decision, four weeks of representations
-    and six weeks of consultation come before it.
+    year; April of that year is taken. The time for the decision, representations and consultation
+    that come before it are those of the planning model (``statutory_timetable``).
 
     Returns:
-        Columns scheme, name, kind, consultation, notice, decision, notify (months as "2026-04"),
-        first_capital (financial year), opens, full (academic years; -1: not within the horizon),
-        passed (whether the consultation's month lay before the run was made).
+        Columns scheme, name, kind, consultation, notice, decision, notify (months as "2026-04";
+        empty where the run is older than the timetable), first_capital (financial year), opens,
+        full (academic years; -1: not within the horizon), passed (whether the consultation's month
+        lay before the run was made).
     """
     spending = run.plan.capital
     first = spending[spending["pounds"] > 0].groupby("scheme")["financial_year"].min()
     full = _full(run)
     made = str(run.stamp.get("created", ""))[:7]
+    steps = run.rule("statutory_timetable")
     rows = []
     for s in records(run.opened):
         opens = as_int(s.opens)
         starts = as_int(first.get(s.scheme, opens))
-        decision = f"{starts}-04"
-        # Four weeks of representations end two months before; six weeks lead up to the notice.
-        notice, consultation = f"{starts}-01", f"{starts - 1}-11"
+        consultation = notice = decision = ""
+        if steps:
+            decided = pd.Timestamp(starts, 4, 1)
+            ended = decided - pd.DateOffset(months=as_int(steps["decision_months"]))
+            published = ended - pd.Timedelta(weeks=as_float(steps["representation_weeks"]))
+            begun = published - pd.Timedelta(weeks=as_float(steps["consultation_weeks"]))
+            consultation, notice, decision = (f"{day:%Y-%m}" for day in (begun, published, decided))
         rows.append(
-            (s.scheme, s.name, s.kind, consultation, notice, decision, f"{opens - 1}-12",
-             starts, opens, full.get(str(s.scheme), -1), bool(made) and consultation < made,
-             str(s.status))
+            (s.scheme, s.name, s.kind, consultation, notice, decision,
+             f"{opens - 1}-{NOTIFY_MONTH}", starts, opens, full.get(str(s.scheme), -1),
+             "" < consultation < made, str(s.status))
         )  # fmt: skip
     columns = ["scheme", "name", "kind", "consultation", "notice", "decision", "notify",
                "first_capital", "opens", "full", "passed", "status"]  # fmt: skip

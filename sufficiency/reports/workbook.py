@@ -799,7 +799,7 @@ def _milestones(run: Run) -> Sheet:
           academic_year_label(as_int(m.opens)), academic_year_label(as_int(m.full)),
           "past when this plan was made" if m.passed and m.status != "committed" else "")
          for m in measures.milestones(run).itertuples(index=False)],
-        note=f"Counted back from the first capital and the opening. {measures.MILESTONE_SOURCE}."
+        note=f"Counted back from the first capital and the opening. {measures.timetable_words(run)}"
     )  # fmt: skip
 
 

@@ -326,6 +326,15 @@ class PlanningModel:
     price_base: int = _rule(_financial_year)
     optimism_bias: Mapping[str, float] = _rule(_by(KINDS, _number(0, 3), "kind"))
     lifecycle_share: Mapping[str, float] = _rule(_by(KINDS, _number(0, 0.5), "kind"))
+    statutory_timetable: Mapping[str, float] = _rule(
+        _record(
+            {
+                "consultation_weeks": _number(0, 104),
+                "representation_weeks": _number(0, 52),
+                "decision_months": _number(0, 24),
+            }
+        )
+    )
     capital_profile: tuple[float, ...] = _rule(_shares_summing_to_one())
     capital_per_place: Mapping[str, float] = _rule(_by(KINDS, _pounds, "kind"))
     lead_years: Mapping[str, float] = _rule(_by(KINDS, _number(0, 20), "kind"))

@@ -33,10 +33,12 @@ PRESUMPTION: Final = Trigger(
 )
 PRESCRIBED_SPECIAL: Final = Trigger(
     "Maintained special school: prescribed alteration, if numbers rise within five years by 10% or "
-    "by 20 pupils (5 where all board), whichever is the lesser",
-    "Education and Inspections Act 2006 s.19; School Organisation (Prescribed Alterations to "
-    "Maintained Schools) (England) Regulations, SI 2013/3110 (the same test in SI 2007/1289 Sch 2 "
-    "para 19); DfE, Making significant changes to maintained schools",
+    "by 20 pupils (5 where all board), whichever is the lesser; check the numbers in force",
+    "SI 2013/3110, School Organisation (Prescribed Alterations to Maintained Schools) (England) "
+    "Regulations, and DfE, Making significant changes to maintained schools, name the change in "
+    "numbers. Its measure was read elsewhere: 10% within five years in SI 2007/1289 Sch 2 para 19, "
+    "which they replaced; 20 pupils, or 5, in the School Standards and Organisation (Wales) Act "
+    "2013 Sch 2 para 19",
     "2018-10",
 )
 SIGNIFICANT_SPECIAL: Final = Trigger(

@@ -227,6 +227,17 @@ def test_the_document_can_be_read_by_everybody(cased: Path) -> None:
         first = table.rows[0]._tr.trPr
         assert first is not None and first.find(qn("w:tblHeader")) is not None
         assert table._tbl.tblPr.find(qn("w:tblDescription")) is not None
+        # Columns and cells say the same width: LibreOffice reads the first, Word the second.
+        sizes = [column.width for column in table.columns]
+        assert sum(sizes) / 360_000 == pytest.approx(29.7 - 3.6, rel=0.005)
+        for row in table.rows:
+            at = 0
+            for cell in row._tr.tc_lst:
+                # In twentieths of a point, each rounded.
+                assert abs(cell.width - sum(sizes[at : at + cell.grid_span])) < 635 * len(sizes)
+                at += cell.grid_span
+            assert at == len(sizes)
+        assert sizes[0] >= min(sizes)
     pictures = made.inline_shapes
     assert len(pictures) == 2
     for picture in pictures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports import measures, place_map, write_reports
 from sufficiency.reports.facts import Run
+from sufficiency.reports.sections import sections
 from sufficiency.vocabulary import LEDGERS
 
 
@@ -251,6 +253,33 @@ def test_milestones_are_counted_back(run: Run, small_run: Path, page: Tables, bo
         assert row["full"] >= row["opens"]
     assert len(page.table("The latest month for each step")) == len(found)
     assert [r[0] for r in book["Milestones"]] == list(found.index)
+
+
+def test_milestones_follow_the_timetable_of_the_model(run: Run) -> None:
+    entry = run.rules["statutory_timetable"]
+    slow = {"consultation_weeks": 12, "representation_weeks": 6, "decision_months": 3}
+    asked = replace(run, rules={**run.rules, "statutory_timetable": {**entry, "value": slow}})
+    found = measures.milestones(asked)
+    for row in found.itertuples():
+        first = row.first_capital
+        # Three months before April is January, six weeks before that November, twelve more August.
+        assert (row.decision, row.notice, row.consultation) == (
+            f"{first}-04", f"{first - 1}-11", f"{first - 1}-08",
+        )  # fmt: skip
+    words = measures.timetable_words(asked)
+    assert "12 weeks of consultation" in words and "3 months to the decision" in words
+    assert "were not read in either text" in words
+
+
+def test_a_run_older_than_the_timetable_counts_nothing_back(run: Run) -> None:
+    old = replace(run, rules={k: v for k, v in run.rules.items() if k != "statutory_timetable"})
+    found = measures.milestones(old)
+    assert (found[["consultation", "notice", "decision"]] == "").all(axis=None)
+    assert not found["passed"].any() and (found["notify"] != "").all()
+    assert "older than" in measures.timetable_words(old)
+    section = next(s for s in sections(old) if s.anchor == "schemes")
+    figure = next(b for b in section.blocks if b.kind == "figure")
+    assert figure.draw(1000).startswith("<svg")
 
 
 def test_flows_on_the_page_are_those_of_the_table(run: Run, small_run: Path, page: Tables) -> None:

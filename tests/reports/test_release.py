@@ -29,6 +29,7 @@ from sufficiency.reports.facts import GROUPS, Run
 from sufficiency.reports.release import atoms, margins, write_release
 from sufficiency.reports.suppression import NotReleasableError, Protected, whole_numbers
 from sufficiency.vocabulary import KINDS, NEEDS, STATEMENT, no_formula
+from tests.reports.browser import Browser, chromium
 from tests.reports.random_plans import random_run
 
 PLANS = 100
@@ -334,6 +335,26 @@ def test_files_of_a_release_say_the_same(published: Path) -> None:
                     assert float(seen) == pytest.approx(value, abs=0.51)
                 else:
                     assert cell == no_formula(str(value)) and words == value
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_a_release_asks_for_nothing_and_fits(published: Path, width: int) -> None:
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium found: install chromium to run the browser tests")
+    browser = Browser(program)
+    try:
+        browser.open(published / "release.html", width)
+        assert browser.errors == [] and browser.requests == []
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        assert browser.evaluate("document.querySelectorAll('main, nav, header').length") >= 3
+        bare = "[...document.querySelectorAll('th')].filter(h => !h.scope).length"
+        assert browser.evaluate(bare) == 0
+        assert SMALL in browser.evaluate("document.body.innerText")
+        sheets = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
+        assert len(sheets["data"]) > 20_000
+    finally:
+        browser.close()
 
 
 def test_geopackage_of_a_release_says_what_its_tables_say(published: Path) -> None:

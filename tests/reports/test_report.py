@@ -20,6 +20,7 @@ from sufficiency.problems import InputError
 from sufficiency.reports import charts, write_report
 from sufficiency.reports.facts import Run
 from sufficiency.reports.sections import sections
+from sufficiency.reports.sections.children import _schemes_sentence
 from sufficiency.vocabulary import KINDS, STATEMENT
 from tests import tiny
 from tests.reports.browser import Browser, chromium
@@ -430,7 +431,32 @@ LOOK = """(() => {
            > 1 && getComputedStyle(m).fill + getComputedStyle(m).stroke !== 'nonenone');
     if (!marks.length) bad.push('empty: ' + name);
     const boxes = [...svg.querySelectorAll('text')].filter(t => shown(t) && !t.closest('.tip'))
+      .flatMap(t => t.querySelector('tspan') ? [...t.querySelectorAll('tspan')] : [t])
       .map(t => [t.textContent.trim(), t.getBoundingClientRect()]);
+    // Small signs, and lines that are dark and upright: on a word they strike it out.
+    const signs = svg.closest('figure').querySelector('.spot') ? [] : marks
+      .map(m => [getComputedStyle(m), m.getBoundingClientRect()])
+      .filter(([s, b]) => (b.width < 14 && b.height < 14 && b.width > 5 && b.height > 5)
+        || (b.width < 3 && b.height > 9 && s.strokeDasharray === 'none'
+            && [s.stroke, s.fill].includes('rgb(11, 12, 12)')));
+    for (const [, m] of signs) for (const [words, b] of boxes) {
+      const [wide, high] = [Math.min(m.right, b.right) - Math.max(m.left, b.left),
+                            Math.min(m.bottom, b.bottom) - Math.max(m.top, b.top)];
+      if (wide > Math.min(2, m.width / 2) && high > 5 && m.left > b.left + 1
+          && m.right < b.right - 1) bad.push('struck: ' + name + ': ' + words);
+    }
+    // Thick level lines, such as those of a timeline.
+    for (const m of marks) {
+      const [s, l] = [getComputedStyle(m), m.getBoundingClientRect()];
+      if (parseFloat(s.strokeWidth) < 3 || s.stroke === 'none' || l.height > 6 || l.width < 6)
+        continue;
+      for (const [words, b] of boxes) {
+        const middle = (l.top + l.bottom) / 2;
+        if (Math.min(l.right, b.right) - Math.max(l.left, b.left) > 2
+            && middle > b.top + 3 && middle < b.bottom - 3)
+          bad.push('struck: ' + name + ': ' + words);
+      }
+    }
     for (const [words, b] of boxes)
       if (b.left < frame.left - 2 || b.right > frame.right + 2 || b.top < frame.top - 2
           || b.bottom > frame.bottom + 2) bad.push('cut: ' + name + ': ' + words);
@@ -503,6 +529,52 @@ def test_the_look_would_notice(browser: Browser, tmp_path: Path) -> None:
     found = browser.evaluate(LOOK)
     assert [f.split(":")[0] for f in found] == ["empty", "cut", "over"]
     assert len(browser.evaluate(FAINT)) == 1
+
+
+@pytest.mark.parametrize("width", [370, 1000])
+def test_dates_of_late_schemes_stand_clear_of_their_marks(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    """A bar too short for its date has it in front, where consultation and building are drawn."""
+    rows = pd.DataFrame(
+        [
+            (f"Scheme {opens}", "20 places, £1 million", opens - 2, opens, charts.PLUM,
+             opens - 2.4, opens - 2.0, opens - 0.33, opens + full + 5 / 12)
+            for opens in range(2027, 2036) for full in (0, 3)
+        ],
+        columns=["name", "detail", "spend_from", "opens", "colour", "consult_at", "decide_at",
+                 "notify_at", "full_at"],
+    )  # fmt: skip
+    drawn = charts.inline(charts.render(charts.schedule(rows, (2026, 2035), width)), "Schemes")
+    page = tmp_path / "page.html"
+    page.write_text(
+        f"<figure><p class='chart-title'>T</p><div class='wide'>{drawn}</div></figure>",
+        encoding="utf-8",
+    )
+    browser.errors.clear()
+    browser.open(page, 1280)
+    assert browser.evaluate(LOOK) == []
+    assert drawn.count("Sept 2035") == 2
+
+
+def test_half_a_child_is_shaded_and_no_nought() -> None:
+    rows = [charts.HeatRow("Need"), charts.HeatRow("North", [0.49, 0.5, 1.5, 2.5])]
+    drawn = charts.render(charts.heat_grid([("Gap", rows)], ["a", "b", "c", "d"], 1000, 3.0))
+    said = re.findall(r">(\d)</text>", drawn)
+    assert sorted(said) == ["1", "2", "3"]
+
+
+def test_the_first_page_names_the_largest_of_many_schemes(small_run: Path) -> None:
+    run = Run.read(small_run)
+    one = run.plan.schemes[run.plan.schemes["opens"] >= 0].iloc[[0]]
+    run.plan.schemes = pd.concat(
+        [one.assign(scheme=f"s{i}", name=f"Scheme {i:02d}", places=10.0 + i) for i in range(30)],
+        ignore_index=True,
+    )
+    words = " ".join(_schemes_sentence(run).split())
+    assert words.startswith("30 of 30 schemes open") and "with 735 places in all" in words
+    assert [f"Scheme {i:02d}" in words for i in range(30)] == [i >= 24 for i in range(30)]
+    assert "All 30 stand under" in words
 
 
 def test_words_have_contrast(browser: Browser, small_run: Path) -> None:
@@ -579,12 +651,25 @@ def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
     )
     assert wide == []
     assert browser.evaluate(LOOK) == []
+    hidden = browser.evaluate(
+        "[...document.querySelectorAll('h1, main h2, main h3, caption, .chart-title, figcaption')]"
+        ".filter(e => !e.getClientRects().length && !e.closest('details:not(.printed)'))"
+        ".map(e => e.tagName + ' ' + e.textContent.trim())"
+    )
+    assert hidden == []
     tall = browser.evaluate(
         "[...document.querySelectorAll('figure')].filter(f => f.getClientRects().length)"
         ".map(f => f.getBoundingClientRect().height)"
     )
-    # A figure that is taller than a sheet would be cut in two.
-    assert max(tall) < (297 - 17 - 16) / 25.4 * 96
+    # A figure that is taller than a sheet would be cut in two: a long county, a heat map of many.
+    sheet = (297 - 17 - 16) / 25.4 * 96
+    assert max(tall) < sheet
+    stretched = browser.evaluate(
+        "(() => { const f = document.querySelector('#map figure');"
+        " f.querySelector('.wide svg').setAttribute('viewBox', '0 0 500 2500');"
+        " return f.getBoundingClientRect().height })()"
+    )
+    assert 0.7 * sheet < stretched < sheet
     browser.call("Emulation.setEmulatedMedia", media="")
     sheets = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
     assert len(sheets["data"]) > 50_000

@@ -341,7 +341,9 @@ def _payback_chart(run: Run, case: BusinessCase) -> Figure:
         values = [as_float(v) / scale[0] for v in cash[option]]
         found[option] = values
         colour, dash = look[option]
-        lines.append(charts.Line(f"{option} {values[-1]:,.1f}", values, colour, dash))
+        lines.append(
+            charts.Line(f"{option} {fmt.scaled(values[-1], (1, '', 1))}", values, colour, dash)
+        )
     payback = as_float(_row(case, PACKAGE, THIS)["payback_years"])
     end = fmt.pounds(found[THIS][-1] * scale[0])
     title = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import pandas as pd
 
@@ -105,6 +106,11 @@ def _local_sentence(run: Run) -> str:
     return text + "."
 
 
+NAMED: Final = 12
+"""Schemes that the first page names one by one; of more it names the largest."""
+LARGEST: Final = 6
+
+
 def _schemes_sentence(run: Run) -> str:
     opened = run.opened
     offered = len(run.plan.schemes)
@@ -120,9 +126,18 @@ def _schemes_sentence(run: Run) -> str:
     already = f" ({committed} of them already committed)" if committed else ""
     if len(opened) == 1:
         return f"One of {offered} schemes opens: {listed[0]}."
+    said = f"{len(opened)} of {offered} schemes open{already}, with {total} in all"
+    if len(opened) <= NAMED:
+        return f"{said}: {fmt.in_words(listed)}."
+    # A list of thirty is read by nobody; the largest are named, and where all stand.
+    largest = opened.sort_values(["places", "opens", "scheme"], ascending=[False, True, True])
+    listed = [
+        f"{r.name} (September {r.opens}, {fmt.places(as_float(r.places))})"
+        for r in records(largest.head(LARGEST))
+    ]
     return (
-        f"{len(opened)} of {offered} schemes open{already}, with {total} in all: "
-        f"{fmt.in_words(listed)}."
+        f"{said}; the largest are {fmt.in_words(listed)}. All {len(opened)} stand under “Which "
+        "schemes open, and when?”"
     )
 
 

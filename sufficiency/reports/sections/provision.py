@@ -262,7 +262,8 @@ def whereabouts(run: Run) -> Section:
     if known.empty is False and far == 0:
         title = f"No area's median journey exceeds 45 minutes in {year_label(run.last)}"
     elif far:
-        title = f"From {far} areas the median journey exceeds 45 minutes"
+        areas = "one area" if far == 1 else f"{far} areas"
+        title = f"From {areas} the median journey exceeds 45 minutes"
     caption = (
         "Median one-way minutes to specialist provision by home area, "
         f"{run.authority}, {year_label(run.last)}, projected; provision by kind; numbered "

@@ -135,7 +135,9 @@ def _schedule_chart(run: Run) -> Figure:
 
 
 def _since_april(month: str) -> float:
-    """A month such as 2026-12 in years, where April begins a whole one."""
+    """A month such as 2026-12 in years, where April begins a whole one; NaN where unknown."""
+    if not month:
+        return math.nan
     year, number = (int(part) for part in month.split("-"))
     return year + (number - 4) / 12
 
@@ -154,6 +156,8 @@ def _milestones(run: Run) -> list[Block]:
         def month(text: str, done: bool = decided) -> Cell:
             if done:
                 return Cell("decided", "already committed")
+            if not text:
+                return Cell(fmt.NOT_AVAILABLE)
             past = text < str(run.stamp.get("created", ""))[:7]
             return Cell(
                 f"{'▲ ' if past else ''}{_month(text)}",
@@ -192,7 +196,7 @@ def _milestones(run: Run) -> list[Block]:
         ),
         *([Text(words, "failure")] if late else []),
         Text(
-            f"{measures.MILESTONE_SOURCE}. A new school opens by the academy presumption or a "
+            f"{measures.timetable_words(run)} A new school opens by the academy presumption or a "
             "competition, which takes longer.",
             "note",
         ),
