@@ -161,7 +161,8 @@ def _answer(finding: Finding) -> Section:
         "site whose interval holds nought is neither better nor worse as far as is proven. "
     )
     notes = [str(n) for n in finding.stamp.get("notes", [])]
-    blocks: list[Block] = [_compared(finding)]
+    many = len(finding.tables["sites"]) > 1
+    blocks: list[Block] = [*([Items(others)] if many else []), _compared(finding)]
     if notes:
         blocks.append(Items(notes))
     return Section(
@@ -169,7 +170,7 @@ def _answer(finding: Finding) -> Section:
         "Is this a good place for such a school?"
         if len(finding.tables["sites"]) == 1
         else "Which of these places is best for such a school?",
-        first, " ".join(others), sure, blocks,
+        first, "" if many else " ".join(others), sure, blocks,
     )  # fmt: skip
 
 
