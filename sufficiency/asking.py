@@ -81,7 +81,7 @@ class Answered:
 
     Attributes:
         ask: the question.
-        status: ``optimal``, ``time limit``, ``interrupted`` or ``infeasible``.
+        status: ``optimal``, ``time limit``, ``memory limit``, ``interrupted`` or ``infeasible``.
         objective: present value of the best plan found, pounds; infinite when there is none.
         bound: no plan that answers the question costs less, pounds.
         opens: scheme to the academic year in which it opens, committed ones included.
@@ -170,7 +170,7 @@ class Study:
         Raises:
             NoPlanError: its reasons name rules and rows.
         """
-        options = replace(self.options, time_limit=60.0)
+        options = replace(self.options, time_limit=60.0, memory_gb=None)
         broken = contradictions(
             self.form, SCHEME_RULES, options, firm=FIRM_RULES, last_resort=("capital_drawn",)
         )
@@ -274,7 +274,7 @@ class Study:
     def settled(self, found: Outcome) -> Outcome:
         """Whole children of a plan placed again for its switches, without slack nobody needs."""
         given = self.form.with_fixed(self.form.integer, np.round(found.values))
-        again = solve(given, replace(self.options, time_limit=None))
+        again = solve(given, replace(self.options, time_limit=None, memory_gb=None))
         return again if again.found else found
 
     # -- outcomes
@@ -284,8 +284,12 @@ class Study:
 
         Raises:
             NoPlanError: when the rules do not allow these schemes.
+            KeyboardInterrupt: on Ctrl-C.
         """
         outcome = self.search.place(values)
+        if outcome.status == "interrupted":
+            # Ctrl-C is no statement about the schedule.
+            raise KeyboardInterrupt
         if not outcome.found:
             raise NoPlanError(f"Placing children for given schemes failed ({outcome.status}).")
         return outcome

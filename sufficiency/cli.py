@@ -1,5 +1,6 @@
 """The command line: optimise, check, audit, report, compare, business-case, test-site, map-value,
-publish, example, import, travel, baseline.
+rank-sites, alternatives, frontier, marginal, bases, price-rules, publish, example, import, travel,
+baseline.
 
 Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees with the plan;
 5 a release would give away small numbers; 130 interrupted before there was a plan.
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -108,6 +109,16 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _gigabytes(text: str) -> float:
+    try:
+        number = float(text.upper().removesuffix("GB"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of gigabytes") from None
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} must be above 0 gigabytes")
+    return number
+
+
 def _whole(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1 to 256")
@@ -157,8 +168,15 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
         metavar="SECONDS",
         type=_seconds,
         default=600.0,
-        help="end the search after so many seconds with the best plan so far and its true gap "
-        "(default: 600)",
+        help="end the search after so many seconds with the best plan so far and its true gap; "
+        "placing its children takes some seconds more (default: 600)",
+    )
+    command.add_argument(
+        "--memory-limit",
+        metavar="GB",
+        type=_gigabytes,
+        help="end the search in the same way when the program holds more than so many gigabytes "
+        "(default: no limit)",
     )
     command.add_argument("--threads", metavar="N", type=_whole, default=2,
                          help="solver threads (default: 2)")  # fmt: skip
@@ -226,6 +244,7 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
                          help="polygons on which nothing can be built: GeoPackage, GeoJSON or "
                          "Shapefile; may be given again")  # fmt: skip
     _add_search(command, "runs/NAME-value-map")
+    _add_choices(add, scenario)
     command = add("publish", "Write the part of a run that may be given to everybody, small "
                   "numbers held back; refuse when one could be worked out.", _publish)  # fmt: skip
     command.add_argument("run_folder", metavar="RUN", type=Path, help="folder of a run")
@@ -259,6 +278,81 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def _add_choices(
+    add: Callable[
+        [str, str, Callable[[argparse.Namespace, Console], int]], argparse.ArgumentParser
+    ],
+    scenario: str,
+) -> None:
+    """Studies of what there is to choose, and of what a choice costs."""
+    command = add("rank-sites", "Rank every candidate scheme: alone, with all others, last in; "
+                  "which are in every near-best plan and which in none.", _rank_sites)  # fmt: skip
+    command.add_argument("scenario", metavar="SCENARIO", help=scenario)
+    command.add_argument("--plans", metavar="N", type=_whole, default=5,
+                         help="how many of the best plans to find as well (default: 5)"
+                         )  # fmt: skip
+    command.add_argument("--within", metavar="SHARE", type=_share, default=0.005,
+                         help="how much more than the least cost a near-best plan may cost, 0.005 "
+                         "or 0.5%% (default: 0.5%%)")  # fmt: skip
+    command.add_argument("--scheme", metavar="NAME", action="append", default=[], dest="schemes",
+                         help="a scheme to rank, by its identifier; may be given again (default: "
+                         "all candidates)")  # fmt: skip
+    _add_search(
+        command, "runs/NAME-rank-sites", 120.0, "0.5%%, and down to 0.2%% where that can decide"
+    )
+    command = add("alternatives", "Find the best plans that differ in their schemes, each with its "
+                  "proven distance from the best.", _alternatives)  # fmt: skip
+    command.add_argument("scenario", metavar="SCENARIO", help=scenario)
+    command.add_argument("--plans", metavar="N", type=_whole, default=5,
+                         help="how many, the best included (default: 5)")  # fmt: skip
+    _add_search(command, "runs/NAME-alternatives", 120.0, "0.1%%")
+    command = add("frontier", "What capital buys: the least of a measure that each amount of "
+                  "capital can reach, and the schemes at each step.", _frontier)  # fmt: skip
+    command.add_argument("scenario", metavar="SCENARIO", help=scenario)
+    command.add_argument("--of", choices=("capital",), default="capital",
+                         help="what is spent (default: capital)")  # fmt: skip
+    command.add_argument("--against", choices=("independent-share", "minutes", "unmet"),
+                         default="independent-share",
+                         help="what it is to lower: the share of children in independent and "
+                         "non-maintained special schools, the mean journey, or children without a "
+                         "place (default: independent-share)")  # fmt: skip
+    command.add_argument("--points", metavar="N", type=_points, default=10,
+                         help="limits on capital to try, 2 to 50 (default: 10)")  # fmt: skip
+    _add_search(command, "runs/NAME-frontier-MEASURE", 120.0, "0.5%%")
+    command = add("marginal", "What one more place is worth, by provision, designation, phase and "
+                  "year, and how far that holds; what existing schools could do first.",
+                  _marginal)  # fmt: skip
+    command.add_argument("scenario", metavar="SCENARIO", help=scenario)
+    command.add_argument("--provision", metavar="NAME", action="append", default=[],
+                         dest="provisions", help="a provision whose places are tried; may be given "
+                         "again (default: the twelve with the highest prices)")  # fmt: skip
+    command.add_argument("--redesignate", metavar="PROVISION=CODES", action="append", default=[],
+                         help="a provision that also takes these needs, quayside=ASD,SLCN; may be "
+                         "given again")  # fmt: skip
+    command.add_argument("--extend", metavar="PROVISION=LOW..HIGH", action="append", default=[],
+                         help="a provision that takes these year groups, quayside=0..13; may be "
+                         "given again (default, without either: where places stand vacant)"
+                         )  # fmt: skip
+    _add_search(command, "runs/NAME-marginal", 120.0, "0.5%%")
+    command = add("bases", "Compare bases only, bases first and unconstrained on the same data, "
+                  "and show the need that bases cannot meet.", _bases)  # fmt: skip
+    command.add_argument("scenario", metavar="SCENARIO", help=scenario)
+    _add_search(command, "runs/NAME-bases", 120.0, "0.5%%")
+    command = add("price-rules", "What delay and each rule cost, and how many children they "
+                  "touch, in one table.", _price_rules)  # fmt: skip
+    command.add_argument("scenario", metavar="SCENARIO", help=scenario)
+    command.add_argument("--rule", metavar="KEY", action="append", default=[], dest="rules",
+                         help="delay, all-late, budget-late, guide-as-limit, stay-on and others "
+                         "(docs/choices.md); may be given again (default: all)")  # fmt: skip
+    _add_search(command, "runs/NAME-price-rules", 120.0, "0.2%%")
+
+
+def _points(text: str) -> int:
+    if not text.isdigit() or not 2 <= int(text) <= 50:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 2 to 50")
+    return int(text)
+
+
 def _add_school(command: argparse.ArgumentParser) -> None:
     """What is tried, for commands that try a school."""
     command.add_argument("--needs", metavar="CODES", required=True,
@@ -280,7 +374,12 @@ def _add_school(command: argparse.ArgumentParser) -> None:
                          )  # fmt: skip
 
 
-def _add_search(command: argparse.ArgumentParser, folder: str, seconds: float = 300.0) -> None:
+def _add_search(
+    command: argparse.ArgumentParser,
+    folder: str,
+    seconds: float = 300.0,
+    gap: str = "as near as is needed to tell, within limits",
+) -> None:
     """How a study searches and where it writes."""
     command.add_argument("--model", metavar="NAME", help="planning model (default: its own)")
     command.add_argument("--out", metavar="DIR", type=Path,
@@ -288,7 +387,7 @@ def _add_search(command: argparse.ArgumentParser, folder: str, seconds: float = 
                          "replaced, its answers are used again")  # fmt: skip
     command.add_argument("--gap", metavar="SHARE", type=_share,
                          help="how near to the best possible plan to prove each answer (default: "
-                         "as near as is needed to tell, within limits)")  # fmt: skip
+                         f"{gap})")  # fmt: skip
     command.add_argument("--time-limit", metavar="SECONDS", type=_seconds, default=seconds,
                          help=f"longest search for one answer (default: {seconds:g})")  # fmt: skip
     command.add_argument("--threads", metavar="N", type=_whole, default=2,
@@ -329,6 +428,7 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
             loaded,
             gap=asked.gap,
             time_limit=asked.time_limit,
+            memory_gb=asked.memory_limit,
             threads=asked.threads,
             seed=asked.seed,
             whole_children=asked.whole_children,
@@ -502,6 +602,153 @@ def _map_value(asked: argparse.Namespace, out: Console) -> int:
     return EXIT_OK
 
 
+def _searching(asked: argparse.Namespace) -> dict[str, Any]:
+    """How a study searches, as its functions take it; the gap is theirs where none is given."""
+    found = {"time_limit": asked.time_limit, "threads": asked.threads, "seed": asked.seed}
+    return found if asked.gap is None else {**found, "gap": asked.gap}
+
+
+def _rank_sites(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import formatting as fmt
+    from sufficiency.studies.ranking import RANKING, STANDINGS, rank_sites
+
+    finding = _study(
+        asked, out, RANKING,
+        lambda loaded, folder, tell: rank_sites(
+            loaded, plans=asked.plans, within=asked.within, schemes=asked.schemes, folder=folder,
+            on_progress=tell, **_searching(asked),
+        ),
+    )  # fmt: skip
+    table = Table("Scheme", "Adds", "Between (proven)", "Alone", "Near-best plans", box=None,
+                  pad_edge=False)  # fmt: skip
+    for row in finding.tables["schemes"].to_dict("records"):
+        table.add_row(
+            escape(f"{row['rank']}. {row['name']}"), fmt.pounds(row["worth_pounds"]),
+            f"{fmt.pounds(row['worth_least'])} to {fmt.pounds(row['worth_most'])}",
+            fmt.pounds(row["alone_pounds"]), STANDINGS[row["standing"]],
+        )  # fmt: skip
+    out.print(table)
+    return EXIT_OK
+
+
+def _alternatives(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import formatting as fmt
+    from sufficiency.studies.ranking import ALTERNATIVES, alternatives
+
+    finding = _study(
+        asked, out, ALTERNATIVES,
+        lambda loaded, folder, tell: alternatives(
+            loaded, plans=asked.plans, folder=folder, on_progress=tell, **_searching(asked)
+        ),
+    )  # fmt: skip
+    table = Table("Plan", "Above the first", "Above the least possible, at most", "Capital",
+                  "Differs from the first", box=None, pad_edge=False)  # fmt: skip
+    for row in finding.tables["plans"].to_dict("records"):
+        table.add_row(
+            str(row["plan"]), fmt.pounds(row["above_pounds"]), fmt.pounds(row["above_most"]),
+            fmt.pounds(row["capital_pounds"]), escape(row["differs"].replace("|", ", ")),
+        )  # fmt: skip
+    out.print(table)
+    return EXIT_OK
+
+
+def _frontier(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import formatting as fmt
+    from sufficiency.studies.frontier import KIND, frontier, shown
+
+    finding = _study(
+        asked, out, f"{KIND}-{asked.against}",
+        lambda loaded, folder, tell: frontier(
+            loaded, against=asked.against, points=asked.points, folder=folder, on_progress=tell,
+            **_searching(asked),
+        ),
+    )  # fmt: skip
+    names = finding.stamp["names"]
+    table = Table("Point", "Capital", "Comes to", "Cost", "Opens", "No longer", box=None,
+                  pad_edge=False)  # fmt: skip
+    for row in finding.tables["points"].to_dict("records"):
+        listed = [
+            ", ".join(names[s] for s in row[c].split("|") if s) for c in ("added", "left_out")
+        ]
+        table.add_row(
+            "least cost" if row["point"] == 0 else str(row["point"]),
+            fmt.pounds(row["capital_pounds"]), shown(asked.against, row["value"]),
+            fmt.pounds(row["cost_pounds"]), *map(escape, listed),
+        )  # fmt: skip
+    out.print(table)
+    return EXIT_OK
+
+
+def _marginal(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import formatting as fmt
+    from sufficiency.studies.margins import KIND, marginal, reach_words, read_changes
+
+    changes = read_changes(asked.redesignate, asked.extend)
+    finding = _study(
+        asked, out, KIND,
+        lambda loaded, folder, tell: marginal(
+            loaded, provisions=asked.provisions, changes=changes or None, folder=folder,
+            on_progress=tell, **_searching(asked),
+        ),
+    )  # fmt: skip
+    table = Table("Provision", "From", "One place, exactly", "By its price", "Holds for", box=None,
+                  pad_edge=False)  # fmt: skip
+    values = finding.tables["values"]
+    for row in values[values["valid_up_to"].notna()].to_dict("records"):
+        table.add_row(
+            escape(str(row["name"])), academic_year_label(int(row["academic_year"])),
+            fmt.pounds(row["one_place_pounds"]), fmt.pounds(row["worth_pounds"]),
+            reach_words(row["valid_up_to"]),
+        )  # fmt: skip
+    out.print(table)
+    return EXIT_OK
+
+
+def _bases(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import formatting as fmt
+    from sufficiency.studies.bases import KIND, bases
+
+    finding = _study(
+        asked, out, KIND,
+        lambda loaded, folder, tell: bases(
+            loaded, folder=folder, on_progress=tell, **_searching(asked)
+        ),
+    )  # fmt: skip
+    table = Table("Policy", "Above unconstrained", "Special places", "Base places", "Capital",
+                  "In independent schools", box=None, pad_edge=False)  # fmt: skip
+    for row in finding.tables["policies"].to_dict("records"):
+        table.add_row(
+            str(row["policy"]), fmt.pounds(row["above_pounds"]), fmt.count(row["special_places"]),
+            fmt.count(row["base_places"]), fmt.pounds(row["capital_pounds"]),
+            fmt.count(row["independent_last"]),
+        )  # fmt: skip
+    out.print(table)
+    return EXIT_OK
+
+
+def _price_rules(asked: argparse.Namespace, out: Console) -> int:
+    from sufficiency.reports import formatting as fmt
+    from sufficiency.studies.price_rules import KIND, price_rules, price_words
+
+    finding = _study(
+        asked, out, KIND,
+        lambda loaded, folder, tell: price_rules(
+            loaded, rules=asked.rules, folder=folder, on_progress=tell, **_searching(asked)
+        ),
+    )  # fmt: skip
+    table = Table("What changes", "Same schemes", "Planned anew", "Children elsewhere", box=None,
+                  pad_edge=False)  # fmt: skip
+    for row in finding.tables["rules"].to_dict("records"):
+        table.add_row(
+            escape(str(row["words"])),
+            fmt.pounds(row["same_pounds"]) if row["same_pounds"] == row["same_pounds"] else
+            "not possible",
+            price_words(row), fmt.count(row["last_year"]),
+        )  # fmt: skip
+    out.print(table)
+    return EXIT_OK
+
+
 def _study(
     asked: argparse.Namespace,
     out: Console,
@@ -582,9 +829,15 @@ def _publish(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import publish
 
     # What is released is what stands in the folder now, whatever its stamp says.
-    if not (result := _audited(asked.run_folder)).passed:
-        return _show_audit(out, result)
-    release = publish(asked.run_folder, asked.out, asked.threshold)
+    progress = _Progress(out)
+    try:
+        progress("Auditing the plan")
+        if not (result := _audited(asked.run_folder)).passed:
+            progress.stop()
+            return _show_audit(out, result)
+        release = publish(asked.run_folder, asked.out, asked.threshold, progress)
+    finally:
+        progress.stop()
     counts = release.summary
     out.print(
         f"{counts['counts']:,} counts: {counts['small']:,} below {asked.threshold} and "
@@ -642,13 +895,17 @@ class _Progress:
                 self.console.print(f"{step} …")
         if self.status is None:
             return
+        if progress is None:
+            self.status.update(f"{step} …")
+            return
         text = f"{step} …"
         best = getattr(progress, "best", float("inf"))
         bound = getattr(progress, "bound", float("-inf"))
-        if progress is not None and best < 1e18 and bound > -1e18:
+        if best < 1e18 and bound > -1e18:
             gap = getattr(progress, "gap", 0.0)
             text += f" best £{best / 1e6:,.1f}m, bound £{bound / 1e6:,.1f}m, gap {gap:.2%}"
-        self.status.update(f"{text}  [dim]Ctrl-C keeps the best plan so far[/]")
+            text += "  [dim]Ctrl-C keeps the best plan so far[/]"
+        self.status.update(text)
 
     def stop(self) -> None:
         if self.status:

@@ -508,6 +508,7 @@ def optimise(
     *,
     gap: float = 0.005,
     time_limit: float | None = None,
+    memory_gb: float | None = None,
     threads: int = 2,
     seed: int = 1,
     whole_children: bool = False,
@@ -519,6 +520,8 @@ def optimise(
         loaded: from :func:`load_scenario`.
         gap: relative gap to prove, a share of the objective.
         time_limit: seconds for the search; the best plan so far is returned, marked as such.
+        memory_gb: gigabytes that the process may hold during the search; beyond them it ends as it
+            does when time is over. Placing children for the plan, which is exact, comes after.
         threads: for the solver.
         seed: for the solver; the projection has its own.
         whole_children: place whole children instead of expected shares.
@@ -538,7 +541,7 @@ def optimise(
 
     clock = time.monotonic()
     loaded = replace(loaded, settings=replace(loaded.settings, whole_children=whole_children))
-    options = SolveOptions(gap=gap, time_limit=time_limit, threads=threads, seed=seed)
+    options = SolveOptions(gap, time_limit, threads, seed, memory_gb)
     asked = study(loaded, options, beside=True, on_step=tell)
     form, built = asked.form, time.monotonic() - clock
     asked.check()
@@ -622,6 +625,7 @@ def _stamp(
             "gap": gap,
             "gap_asked": options.gap,
             "time_limit": options.time_limit,
+            "memory_limit_gigabytes": options.memory_gb,
             "threads": options.threads,
             "seed": options.seed,
             "whole_children": q.settings.whole_children,

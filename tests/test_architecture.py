@@ -34,6 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tables",
         "geography",
         "imports",
+        "placement",
+        "shipped",
         "solving",
         "plan",
         "asking",

@@ -175,24 +175,47 @@ def inline(drawn: str, alt_text: str, parts: bool = False) -> str:
     return start + drawn[opening.end() :]
 
 
-def _finish(chart: Any) -> Any:
-    return chart.configure(
-        font=FONT,
-        aria=False,
-        background="transparent",
-        view={"stroke": None},
-        axis={
-            "labelFontSize": 12,
-            "labelColor": INK,
-            "titleColor": INK,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "gridColor": "#d9d9d9",
-            "domainColor": "#6f777b",
-            "tickColor": "#6f777b",
-        },
-        concat={"spacing": 20},
-    )
+LOOK: Final[dict[str, Any]] = {
+    "font": FONT,
+    "aria": False,
+    "background": "transparent",
+    "view": {"stroke": None},
+    "axis": {
+        "labelFontSize": 12,
+        "labelColor": INK,
+        "titleColor": INK,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "gridColor": "#d9d9d9",
+        "domainColor": "#6f777b",
+        "tickColor": "#6f777b",
+    },
+    "concat": {"spacing": 20},
+}
+"""What all charts have in common.
+
+Altair copies a chart whole whenever something is said of it later, with every field that is not
+set. So size, title and look are said when layers are joined, and axes and scales are plain dicts.
+"""
+
+
+def _layered(layers: Sequence[Any], width: float, height: float) -> Any:
+    """Layers as a finished chart."""
+    return alt.layer(*layers, width=width, height=height, config=LOOK)
+
+
+def _part(layers: Sequence[Any], width: float, height: float, title: str, offset: int = 8) -> Any:
+    """Layers as one of several charts, under a title of its own."""
+    words = {
+        "text": title, "anchor": "start", "fontSize": 13, "fontWeight": "bold", "color": INK,
+        "offset": offset,
+    }  # fmt: skip
+    return alt.layer(*layers, width=width, height=height, title=words)
+
+
+def _beside(parts: Sequence[Any], columns: int, **more: Any) -> Any:
+    """Charts side by side, so many in a row."""
+    return alt.concat(*parts, columns=columns, config=LOOK, **more)
 
 
 # ------------------------------------------------------------------ placement mix
@@ -226,22 +249,22 @@ def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any
     parts["fits"] = parts["children"] / top * height >= 15
     parts["ink"] = parts["group"].map(lambda g: ON_COLOUR.get(COLOURS[g], INK))
     colour = alt.Color(
-        "group:N", scale=alt.Scale(domain=groups, range=[COLOURS[g] for g in groups]), legend=None
+        "group:N", scale=dict(domain=groups, range=[COLOURS[g] for g in groups]), legend=None
     )
     x = alt.X(
         "year:N",
-        scale=alt.Scale(domain=domain, paddingInner=0.12, paddingOuter=0.05),
-        axis=alt.Axis(title=None, labelAngle=-90 if narrow else 0, ticks=False, labelPadding=6),
+        scale=dict(domain=domain, paddingInner=0.12, paddingOuter=0.05),
+        axis=dict(title=None, labelAngle=-90 if narrow else 0, ticks=False, labelPadding=6),
     )
     y = alt.Y(
         "low:Q",
-        scale=alt.Scale(domain=[0, top], nice=False),
-        axis=alt.Axis(title="Children and young people", tickCount=5, format=",.0f"),
+        scale=dict(domain=[0, top], nice=False),
+        axis=dict(title="Children and young people", tickCount=5, format=",.0f"),
     )
     bars = (
         alt.Chart(parts)
         .mark_bar(stroke="#ffffff", strokeWidth=1)
-        .encode(x=x, y=y, y2="high:Q", color=colour)
+        .encode(x=x, y=y, y2=alt.Y2("high:Q"), color=colour)
     )
     step = inner / len(domain)
     layers: list[Any] = [bars]
@@ -250,7 +273,7 @@ def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any
             alt.Chart(parts[parts["fits"]])
             .mark_text(fontSize=12, baseline="middle")
             .encode(
-                x="year:N", y=alt.Y("middle:Q"), text="text:N",
+                x=alt.X("year:N"), y=alt.Y("middle:Q"), text=alt.Text("text:N"),
                 color=alt.Color("ink:N", scale=None),
             )
         )  # fmt: skip
@@ -262,7 +285,7 @@ def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any
     layers.append(
         alt.Chart(ends)
         .mark_square(size=80, opacity=1, xOffset=shift + 4)
-        .encode(x="year:N", y="at:Q", color=colour)
+        .encode(x=alt.X("year:N"), y=alt.Y("at:Q"), color=colour)
     )
     layers.append(
         alt.Chart(ends)
@@ -270,7 +293,7 @@ def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any
             align="left", baseline="middle", dx=shift + 13, fontSize=12, color=INK,
             lineBreak="\n", lineHeight=13,
         )
-        .encode(x="year:N", y="at:Q", text="lines:N")
+        .encode(x=alt.X("year:N"), y=alt.Y("at:Q"), text=alt.Text("lines:N"))
     )  # fmt: skip
     totals = parts.groupby("year", as_index=False)["high"].max()
     words = totals[totals["year"].isin(labels[:2])].copy()
@@ -279,9 +302,13 @@ def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any
     layers.append(
         alt.Chart(words.head(1) if narrow else words)
         .mark_text(fontSize=11, fontStyle="italic", align="left", color=INK, **upright)
-        .encode(x=alt.X("year:N", bandPosition=0.5 if narrow else 0), y="high:Q", text="word:N")
+        .encode(
+            x=alt.X("year:N", bandPosition=0.5 if narrow else 0),
+            y=alt.Y("high:Q"),
+            text=alt.Text("word:N"),
+        )
     )
-    return _finish(alt.layer(*layers).properties(width=inner, height=height))
+    return _layered(layers, inner, height)
 
 
 def _wrap(text: str, letters: int) -> str:
@@ -306,6 +333,7 @@ def panels(
     number_format: str = ",.0f",
     columns: int = 3,
     actual: str = "",
+    room: int = 72,
 ) -> Any:
     """Small charts side by side (one below the other on a telephone), each from zero.
 
@@ -317,15 +345,16 @@ def panels(
         number_format: d3 format of axis and end labels.
         columns: panels in a row on a wide page.
         actual: the year that is counted, not projected: a band and the word "actual".
+        room: pixels to the right of each panel, for the labels of its lines.
     """
     narrow = width < NARROW
     per_row = 1 if narrow else min(columns, len(charts))
-    inner = max((width - 20 - (34 + 72) * per_row - 20 * (per_row - 1)) // per_row, 90)
+    inner = max((width - 20 - (34 + room) * per_row - 20 * (per_row - 1)) // per_row, 90)
     drawn = [
         _panel(panel, labels, inner, axis_title if i % per_row == 0 else "", number_format, actual)
         for i, panel in enumerate(charts)
     ]
-    return _finish(alt.concat(*drawn, columns=per_row).resolve_scale(y="independent"))
+    return _beside(drawn, per_row, resolve={"scale": {"y": "independent"}})
 
 
 def _panel(
@@ -346,13 +375,13 @@ def _panel(
     shown = [label for i, label in enumerate(labels) if i % every == 0]
     x = alt.X(
         "year:N",
-        scale=alt.Scale(domain=list(labels), type="point", padding=0.3),
-        axis=alt.Axis(title=None, values=shown, labelAngle=0, labelPadding=5, labelOverlap=True),
+        scale=dict(domain=list(labels), type="point", padding=0.3),
+        axis=dict(title=None, values=shown, labelAngle=0, labelPadding=5, labelOverlap=True),
     )
     y = alt.Y(
         "value:Q",
-        scale=alt.Scale(domain=[bottom, top], nice=False),
-        axis=alt.Axis(title=axis_title or None, tickCount=4, format=number_format),
+        scale=dict(domain=[bottom, top], nice=False),
+        axis=dict(title=axis_title or None, tickCount=4, format=number_format),
     )
     layers: list[Any] = []
     if actual and actual in labels:
@@ -361,12 +390,12 @@ def _panel(
         layers.append(
             alt.Chart(band)
             .mark_rect(color="#e6e6e6", width=min(max(step * 0.58, 9), 24))
-            .encode(x=x, y=alt.Y("value:Q"), y2=alt.datum(bottom))
+            .encode(x=x, y=alt.Y("value:Q"), y2=alt.Y2Datum(bottom))
         )
         layers.append(
             alt.Chart(band)
             .mark_text(angle=270, align="right", dx=-3, fontSize=11, fontStyle="italic", color=INK)
-            .encode(x="year:N", y="value:Q", text="word:N")
+            .encode(x=alt.X("year:N"), y=alt.Y("value:Q"), text=alt.Text("word:N"))
         )
     if panel.guide is not None:
         rule = pd.DataFrame({"value": [panel.guide], "word": [panel.guide_label]})
@@ -374,7 +403,7 @@ def _panel(
         layers.append(
             alt.Chart(rule)
             .mark_text(align="right", baseline="bottom", dy=-2, fontSize=11, color=INK)
-            .encode(x=alt.value(width), y="value:Q", text="word:N")
+            .encode(x=alt.value(width), y=alt.Y("value:Q"), text=alt.Text("word:N"))
         )
     ends: list[dict[str, Any]] = []
     for line in panel.lines:
@@ -388,7 +417,7 @@ def _panel(
         if len(dots) and not line.dash:
             layers.append(alt.Chart(dots).mark_point(
                 color=line.colour, filled=True, size=60, opacity=1, shape="diamond",
-            ).encode(x="year:N", y="value:Q"))  # fmt: skip
+            ).encode(x=alt.X("year:N"), y=alt.Y("value:Q")))  # fmt: skip
         last = frame.iloc[-1]
         ends.append({"year": last["year"], "value": float(last["value"]), "label": line.label})
     named = [e for e in ends if e["label"]]
@@ -399,12 +428,9 @@ def _panel(
         layers.append(
             alt.Chart(pd.DataFrame(named))
             .mark_text(align="left", dx=7, fontSize=11.5, color=INK, baseline="middle")
-            .encode(x="year:N", y=alt.Y("at:Q"), text="label:N")
+            .encode(x=alt.X("year:N"), y=alt.Y("at:Q"), text=alt.Text("label:N"))
         )
-    title = alt.TitleParams(
-        panel.title, anchor="start", fontSize=13, fontWeight="bold", color=INK, offset=8
-    )
-    return alt.layer(*layers).properties(width=width, height=height, title=title)
+    return _part(layers, width, height, panel.title)
 
 
 # ------------------------------------------------------------------ bars
@@ -433,32 +459,24 @@ def difference_bars(
         part = table[table["ledger"] == ledger]
         x = alt.X(
             "year:N",
-            scale=alt.Scale(domain=list(labels), paddingInner=0.25),
-            axis=alt.Axis(
+            scale=dict(domain=list(labels), paddingInner=0.25),
+            axis=dict(
                 title=None, labelAngle=0, values=list(labels)[::every], labelOverlap=True,
                 offset=0, domain=False,
             ),
         )  # fmt: skip
         y = alt.Y(
             "value:Q",
-            scale=alt.Scale(domain=[low - room, high + room], nice=False),
-            axis=alt.Axis(title=unit if i % per_row == 0 else None, tickCount=5, format="+,.3~g"),
+            scale=dict(domain=[low - room, high + room], nice=False),
+            axis=dict(title=unit if i % per_row == 0 else None, tickCount=5, format="+,.3~g"),
         )
         bars = alt.Chart(part).mark_bar().encode(
             x=x, y=y,
             color=alt.condition("datum.value > 0", alt.value(ORANGE), alt.value(NAVY)),
         )  # fmt: skip
         zero = alt.Chart(pd.DataFrame({"value": [0.0]})).mark_rule(color=INK).encode(y=y)
-        drawn.append(
-            alt.layer(bars, zero).properties(
-                width=inner,
-                height=170,
-                title=alt.TitleParams(
-                    name, anchor="start", fontSize=13, fontWeight="bold", color=INK, offset=8
-                ),
-            )
-        )
-    return _finish(alt.concat(*drawn, columns=per_row))
+        drawn.append(_part([bars, zero], inner, 170, name))
+    return _beside(drawn, per_row)
 
 
 def ranked_bars(
@@ -481,19 +499,28 @@ def ranked_bars(
         }
     )
     y = _rows(height)
-    x = alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, high], nice=False))
+    x = alt.X("value:Q", axis=None, scale=dict(domain=[0, high], nice=False))
     base = alt.Chart(frame)
     bars = base.mark_bar(orient="horizontal", size=14).encode(
-        x=x, x2=alt.datum(0), y=y, color=alt.Color("colour:N", scale=None)
+        x=x, x2=alt.X2Datum(0), y=y, color=alt.Color("colour:N", scale=None)
     )
     label = base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
-        x=alt.value(0), y=y, text="name:N"
+        x=alt.value(0), y=y, text=alt.Text("name:N")
     )
     value = base.mark_text(align="left", dx=6, fontSize=12.5, color=INK).encode(
-        x=x, y=y, text="words:N"
+        x=x, y=y, text=alt.Text("words:N")
     )
     inner = width - 110
-    return _finish(alt.layer(bars, label, value).properties(width=inner, height=height))
+    return _layered([bars, label, value], inner, height)
+
+
+def fitted(name: str, words: str, width: int) -> str:
+    """``name: words`` above a bar, the name cut so that the words fit a width in pixels."""
+    letters = int((width - 24) / 6.6)
+    shown = f"{name}: {words}"
+    if len(shown) <= letters:
+        return shown
+    return f"{name[: max(letters - len(words) - 3, 4)]}…: {words}"
 
 
 def signed_bars(
@@ -511,11 +538,7 @@ def signed_bars(
     height = step * len(names) + 4
     low, high = min([*values, 0.0]), max([*values, 0.0])
     span = (high - low) or 1.0
-    letters = int((width - 24) / 6.6)
-    shown = [f"{n}: {w}" for n, w in zip(names, words, strict=True)]
-    for i, (name, word) in enumerate(zip(names, words, strict=True)):
-        if len(shown[i]) > letters:
-            shown[i] = f"{name[: max(letters - len(word) - 3, 4)]}…: {word}"
+    shown = [fitted(n, w, width) for n, w in zip(names, words, strict=True)]
     frame = pd.DataFrame(
         {
             "row": [step * i + 29 for i in range(len(names))],
@@ -525,25 +548,25 @@ def signed_bars(
         }
     )
     y = _rows(height)
-    x = alt.X("value:Q", axis=None, scale=alt.Scale(domain=[low, low + span], nice=False))
+    x = alt.X("value:Q", axis=None, scale=dict(domain=[low, low + span], nice=False))
     base = alt.Chart(frame)
     bars = base.mark_bar(orient="horizontal", size=13).encode(
-        x=x, x2=alt.datum(0), y=y, color=alt.Color("colour:N", scale=None)
+        x=x, x2=alt.X2Datum(0), y=y, color=alt.Color("colour:N", scale=None)
     )
     # A tick beside each bar and no line through all of them, which would cross the names.
     zero = base.mark_tick(orient="vertical", color=INK, size=19, thickness=1.5).encode(
-        x=alt.datum(0), y=y
+        x=alt.XDatum(0), y=y
     )
     label = base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
-        x=alt.value(0), y=y, text="name:N"
+        x=alt.value(0), y=y, text=alt.Text("name:N")
     )
     inner = width - 24
-    return _finish(alt.layer(bars, zero, label).properties(width=inner, height=height))
+    return _layered([bars, zero, label], inner, height)
 
 
 def _rows(height: int) -> Any:
     """A vertical axis in pixels from the top, for rows of a known height."""
-    scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
+    scale = dict(domain=[0, height], reverse=True, nice=False)
     return alt.Y("row:Q", axis=None, scale=scale)
 
 
@@ -579,23 +602,23 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     ticks = list(range(math.ceil(low), years[-1] + 2))
     every = 1 if width >= NARROW else 3
     y = _rows(height)
-    axis = alt.Axis(
+    axis = dict(
         title=None, values=ticks[::every], labelAngle=0, grid=True, orient="top",
         labelExpr="'Apr ' + format(datum.value, 'd')",
     )  # fmt: skip
-    x = alt.X("spend_from:Q", scale=alt.Scale(domain=[low, high], nice=False), axis=axis)
+    x = alt.X("spend_from:Q", scale=dict(domain=[low, high], nice=False), axis=axis)
     base = alt.Chart(frame)
     building = base.mark_bar(
         orient="horizontal", size=17, fillOpacity=0.15, strokeDash=[3, 2], strokeWidth=1.2
     ).encode(
-        x=x, x2="open_at:Q", y=y,
+        x=x, x2=alt.X2("open_at:Q"), y=y,
         color=alt.Color("colour:N", scale=None), stroke=alt.Stroke("colour:N", scale=None),
     )  # fmt: skip
     opened = base.mark_bar(orient="horizontal", size=18).encode(
-        x=alt.X("open_at:Q"), x2="end:Q", y=y, color=alt.Color("colour:N", scale=None)
+        x=alt.X("open_at:Q"), x2=alt.X2("end:Q"), y=y, color=alt.Color("colour:N", scale=None)
     )
     before_building = base.mark_rule(color=CHARCOAL, strokeWidth=4).encode(
-        x=alt.X("consult_at:Q"), x2="decide_at:Q", y=y
+        x=alt.X("consult_at:Q"), x2=alt.X2("decide_at:Q"), y=y
     )
     notified = base.mark_point(
         shape="diamond", filled=True, size=55, color="#ffffff", stroke=INK, strokeWidth=1.6,
@@ -604,7 +627,7 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     filled = (
         base.transform_filter(alt.datum.full_at < alt.datum.end)
         .mark_rule(color="#ffffff", strokeWidth=3, strokeDash=[3, 2], yOffset=-9, y2Offset=9)
-        .encode(x=alt.X("full_at:Q"), y=y, y2="row:Q")
+        .encode(x=alt.X("full_at:Q"), y=y, y2=alt.Y2("row:Q"))
     )
     inner = width - 24
     per_year = inner / (high - low)
@@ -619,21 +642,20 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     text = (
         base.transform_filter(inside)
         .mark_text(align="left", dx=5, fontSize=12)
-        .encode(x="word_at:Q", y=y, text="when:N", color=alt.Color("ink:N", scale=None))
+        .encode(
+            x=alt.X("word_at:Q"), y=y, text=alt.Text("when:N"), color=alt.Color("ink:N", scale=None)
+        )
     )
     before = (
         base.transform_filter(alt.datum.end - alt.datum.word_at <= letters_wide)
         .mark_text(align="right", dx=-5, fontSize=12, color=INK)
-        .encode(x="open_at:Q", y=y, text="when:N")
+        .encode(x=alt.X("open_at:Q"), y=y, text=alt.Text("when:N"))
     )
     name = base.mark_text(align="left", dy=-19, fontSize=12.5, color=INK).encode(
-        x=alt.value(0), y=y, text="label:N"
+        x=alt.value(0), y=y, text=alt.Text("label:N")
     )
-    return _finish(
-        alt.layer(
-            building, opened, before_building, notified, filled, text, before, name
-        ).properties(width=inner, height=height)
-    )
+    layers = [building, opened, before_building, notified, filled, text, before, name]
+    return _layered(layers, inner, height)
 
 
 # ------------------------------------------------------------------ shares of a whole
@@ -678,17 +700,20 @@ def shares(
             words.append({"row": y + 7, "text": f"{whole:,.0f}", "x": None, "bold": False})
             y += 17
         y += 10
-    scale = alt.Scale(domain=[0, 1], nice=False)
+    scale = dict(domain=[0, 1], nice=False)
     rows_axis = _rows(round(y))
     base = alt.Chart(pd.DataFrame(parts))
     inner = width - left - right
     bars_layer = base.mark_bar(orient="horizontal", size=14, stroke="#ffffff").encode(
-        x=alt.X("low:Q", scale=scale, axis=None), x2="high:Q", y=rows_axis,
+        x=alt.X("low:Q", scale=scale, axis=None), x2=alt.X2("high:Q"), y=rows_axis,
         color=alt.Color("colour:N", scale=None),
     )  # fmt: skip
     said = alt.Chart(pd.DataFrame([p for p in parts if p["text"]]))
     text = said.mark_text(fontSize=11, baseline="middle").encode(
-        x=alt.X("middle:Q"), y=rows_axis, text="text:N", color=alt.Color("ink:N", scale=None)
+        x=alt.X("middle:Q"),
+        y=rows_axis,
+        text=alt.Text("text:N"),
+        color=alt.Color("ink:N", scale=None),
     )
     layers = [bars_layer, text]
     for bold in (True, False):
@@ -698,9 +723,9 @@ def shares(
     layers.append(
         alt.Chart(ends)
         .mark_text(align="left", baseline="middle", fontSize=11.5, color=INK, dx=5)
-        .encode(x=alt.value(inner), y=rows_axis, text="text:N")
+        .encode(x=alt.value(inner), y=rows_axis, text=alt.Text("text:N"))
     )
-    return _finish(alt.layer(*layers).properties(width=inner, height=round(y)))
+    return _layered(layers, inner, round(y))
 
 
 def _words_at(frame: pd.DataFrame, rows_axis: Any, weight: str) -> list[Any]:
@@ -714,7 +739,7 @@ def _words_at(frame: pd.DataFrame, rows_axis: Any, weight: str) -> list[Any]:
                 fontWeight="bold" if weight == "bold" else "normal", color=INK, lineBreak="\n",
                 lineHeight=13,
             )
-            .encode(x=alt.value(float(str(at))), y=rows_axis, text="text:N")
+            .encode(x=alt.value(float(str(at))), y=rows_axis, text=alt.Text("text:N"))
         )  # fmt: skip
     return layers
 
@@ -782,9 +807,9 @@ def flows(table: pd.DataFrame, width: int) -> Any:
                             "flow": f"{came}>{goes}", "colour": colour})  # fmt: skip
     low = min(0.0, *(float(e["row"]) for e in labels))
     high = max(height, *(float(e["row"]) for e in labels))
-    scale = alt.Scale(domain=[low, high], reverse=True, nice=False)
+    scale = dict(domain=[low, high], reverse=True, nice=False)
     y = alt.Y("row:Q", axis=None, scale=scale)
-    x_axis = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
+    x_axis = alt.X("x:Q", axis=None, scale=dict(domain=[0, 1], nice=False))
     moving = pd.DataFrame(ribbons)
     layers: list[Any] = []
     for quiet in (True, False):
@@ -794,7 +819,7 @@ def flows(table: pd.DataFrame, width: int) -> Any:
         layers.append(
             alt.Chart(part)
             .mark_area(opacity=0.55 if quiet else 0.85, line=False)
-            .encode(x=x_axis, y=y, y2="row2:Q", detail="flow:N",
+            .encode(x=x_axis, y=y, y2=alt.Y2("row2:Q"), detail=alt.Detail("flow:N"),
                     color=alt.Color("colour:N", scale=None))
         )  # fmt: skip
     ends = pd.DataFrame(nodes)
@@ -806,17 +831,15 @@ def flows(table: pd.DataFrame, width: int) -> Any:
         layers.append(
             alt.Chart(ends[ends["x"] == x])
             .mark_bar(size=9, xOffset=5 * shift, orient="vertical")
-            .encode(x=x_axis, y=y, y2="row2:Q", color=alt.Color("colour:N", scale=None))
+            .encode(x=x_axis, y=y, y2=alt.Y2("row2:Q"), color=alt.Color("colour:N", scale=None))
         )
         layers.append(
             alt.Chart(words[words["x"] == x])
             .mark_text(align=align, baseline="middle", dx=13 * shift, fontSize=12, color=INK,
                        lineBreak="\n", lineHeight=13)
-            .encode(x=x_axis, y=y, text="text:N")
+            .encode(x=x_axis, y=y, text=alt.Text("text:N"))
         )  # fmt: skip
-    return _finish(
-        alt.layer(*layers).properties(width=width - 2 * room - 4, height=round(high - low))
-    )
+    return _layered(layers, width - 2 * room - 4, round(high - low))
 
 
 # ------------------------------------------------------------------ heat map
@@ -879,12 +902,12 @@ def heat_grid(
             y += high + 1
         height = max(y, high)
         frame = pd.DataFrame(cells)
-        scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
-        across = alt.Scale(domain=[0, len(columns)], nice=False)
+        scale = dict(domain=[0, height], reverse=True, nice=False)
+        across = dict(domain=[0, len(columns)], nice=False)
         rows_axis = alt.Y("row:Q", axis=None, scale=scale)
         every = max(1, math.ceil(50 / step))
         ticks = [at + 0.5 for at in range(0, len(columns), every)]
-        axis = alt.Axis(
+        axis = dict(
             title=None, orient="top", values=ticks, grid=False, ticks=False, domain=False,
             labelExpr=json.dumps(list(columns)) + "[floor(datum.value)]", labelOverlap=False,
             labelFlush=False,
@@ -892,14 +915,15 @@ def heat_grid(
         base = alt.Chart(frame)
         layers = [
             base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
-                x=alt.X("x:Q", scale=across, axis=axis), x2="x2:Q", y=rows_axis, y2="row2:Q",
+                x=alt.X("x:Q", scale=across, axis=axis), x2=alt.X2("x2:Q"),
+                y=rows_axis, y2=alt.Y2("row2:Q"),
                 color=alt.Color("colour:N", scale=None),
             ),
             alt.Chart(frame[frame["text"] != ""])
             .mark_text(fontSize=10.8, baseline="middle")
             .encode(
                 x=alt.X("centre:Q", scale=across, axis=axis),
-                y=alt.Y("middle:Q", axis=None, scale=scale), text="text:N",
+                y=alt.Y("middle:Q", axis=None, scale=scale), text=alt.Text("text:N"),
                 color=alt.Color("ink:N", scale=None),
             ),
         ]  # fmt: skip
@@ -908,14 +932,8 @@ def heat_grid(
             if some:
                 weight = "bold" if bold else "normal"
                 layers += _words_at(pd.DataFrame(some), rows_axis, weight)
-        drawn.append(
-            alt.layer(*layers).properties(
-                width=inner, height=height,
-                title=alt.TitleParams(title, anchor="start", fontSize=13, fontWeight="bold",
-                                      color=INK, offset=6),
-            )
-        )  # fmt: skip
-    return _finish(alt.concat(*drawn, columns=1 if narrow else len(grids)))
+        drawn.append(_part(layers, inner, height, title, offset=6))
+    return _beside(drawn, 1 if narrow else len(grids))
 
 
 HEAT: Final = ("#f3f2f1", *SHADES)
@@ -950,25 +968,27 @@ def waterfall(steps: Sequence[tuple[str, float, float, str, str]], width: int) -
     height = row_height * len(frame) + 2
     low, high = min(float(frame["low"].min()), 0.0), float(frame["high"].max())
     y = _rows(height)
-    x = alt.X("low:Q", axis=None, scale=alt.Scale(domain=[low, high or 1.0], nice=False))
+    x = alt.X("low:Q", axis=None, scale=dict(domain=[low, high or 1.0], nice=False))
     base = alt.Chart(frame)
     joins = frame.iloc[:-1].assign(row2=frame["row"].iloc[1:].to_numpy())
     inner = width - 104
-    return _finish(
-        alt.layer(
+    return _layered(
+        [
             base.mark_bar(orient="horizontal", size=15).encode(
-                x=x, x2="high:Q", y=y, color=alt.Color("colour:N", scale=None)
+                x=x, x2=alt.X2("high:Q"), y=y, color=alt.Color("colour:N", scale=None)
             ),
             alt.Chart(joins).mark_rule(color=INK, strokeDash=[2, 2]).encode(
-                x=alt.X("end:Q"), y=y, y2="row2:Q"
+                x=alt.X("end:Q"), y=y, y2=alt.Y2("row2:Q")
             ),
             base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
-                x=alt.value(0), y=y, text="name:N"
+                x=alt.value(0), y=y, text=alt.Text("name:N")
             ),
             base.mark_text(align="left", dx=6, fontSize=12.5, color=INK).encode(
-                x=alt.X("high:Q"), y=y, text="words:N"
+                x=alt.X("high:Q"), y=y, text=alt.Text("words:N")
             ),
-        ).properties(width=inner, height=height)
+        ],
+        inner,
+        height,
     )  # fmt: skip
 
 
@@ -998,8 +1018,8 @@ def ranges(
     y = _rows(height)
     x = alt.X(
         "low:Q",
-        scale=alt.Scale(domain=[least - room, most + room], nice=False),
-        axis=alt.Axis(
+        scale=dict(domain=[least - room, most + room], nice=False),
+        axis=dict(
             title=unit, tickCount=4 if width < NARROW else 8,
             labelExpr=f"datum.value == 0 ? '0' : format(datum.value, '{number_format}')",
         ),
@@ -1007,19 +1027,21 @@ def ranges(
     base = alt.Chart(frame)
     inner = width - 24
     zero = pd.DataFrame({"low": [0.0]})
-    return _finish(
-        alt.layer(
+    return _layered(
+        [
             alt.Chart(zero).mark_rule(color=INK).encode(x=x),
             base.mark_bar(orient="horizontal", size=13, color=SHADES[0]).encode(
-                x=x, x2="high:Q", y=y
+                x=x, x2=alt.X2("high:Q"), y=y
             ),
             base.mark_tick(orient="vertical", size=20, thickness=3, color=NAVY).encode(
                 x=alt.X("middle:Q"), y=y
             ),
             base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
-                x=alt.value(0), y=y, text="name:N"
+                x=alt.value(0), y=y, text=alt.Text("name:N")
             ),
-        ).properties(width=inner, height=height)
+        ],
+        inner,
+        height,
     )  # fmt: skip
 
 
@@ -1050,27 +1072,81 @@ def bands(
     ]  # fmt: skip
     frame = pd.DataFrame(rows)
     top = max(float(frame["value"].max()), 1.0) * 1.22
-    across = alt.Scale(domain=[0, len(names)], nice=False)
+    across = dict(domain=[0, len(names)], nice=False)
     shown = [n.replace("up to ", "0\N{EN DASH}").replace(" to ", "\N{EN DASH}") for n in names]
-    axis = alt.Axis(
+    axis = dict(
         title="Minutes one way", values=[i + 0.5 for i in range(len(names))], ticks=False,
         grid=False, labelExpr=json.dumps(shown) + "[floor(datum.value)]", labelOverlap=False,
         labelFontSize=10.5 if narrow else 12,
     )  # fmt: skip
     x = alt.X("x:Q", scale=across, axis=axis)
-    y = alt.Y("value:Q", scale=alt.Scale(domain=[0, top], nice=False),
-              axis=alt.Axis(title=axis_title, tickCount=4, format=",.0f"))  # fmt: skip
+    y = alt.Y("value:Q", scale=dict(domain=[0, top], nice=False),
+              axis=dict(title=axis_title, tickCount=4, format=",.0f"))  # fmt: skip
     base = alt.Chart(frame)
     marks = pd.DataFrame([{"x": at + 1.0, "text": words} for at, words in guides])
     layers = [
-        base.mark_rect().encode(x=x, x2="x2:Q", y=y, y2=alt.datum(0),
+        base.mark_rect().encode(x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2Datum(0),
                                 color=alt.Color("colour:N", scale=None)),
         alt.Chart(marks).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=x),
         alt.Chart(marks).mark_text(align="left", baseline="top", dx=4, fontSize=11, color=INK,
                                    lineBreak="\n").encode(
-            x=x, y=alt.value(0), text="text:N"),
+            x=x, y=alt.value(0), text=alt.Text("text:N")),
         alt.Chart(frame if not narrow else frame[frame["last"]])
         .mark_text(baseline="bottom", dy=-2, fontSize=10.5, color=INK)
-        .encode(x=alt.X("middle:Q"), y=y, text="text:N"),
+        .encode(x=alt.X("middle:Q"), y=y, text=alt.Text("text:N")),
     ]  # fmt: skip
-    return _finish(alt.layer(*layers).properties(width=width - 70, height=210))
+    return _layered(layers, width - 70, 210)
+
+
+# ------------------------------------------------------------------ what money buys
+
+
+def frontier(
+    across: Sequence[float],
+    values: Sequence[float],
+    mark: tuple[float, float],
+    mark_label: str,
+    width: int,
+    x_title: str,
+    y_title: str,
+) -> Any:
+    """Dots joined by steps: what each amount reaches, and holds until the next one.
+
+    Args:
+        across, values: of the dots, in rising order of ``across``.
+        mark: another point to compare with, and its label.
+        mark_label: beside it.
+        width: of the page in pixels.
+        x_title, y_title: of the axes.
+    """
+    narrow = width < NARROW
+    frame = pd.DataFrame({"x": list(across), "y": list(values)})
+    frame["text"] = [str(i + 1) for i in range(len(frame))]
+    right = max([*across, mark[0], 1e-9]) * 1.06
+    top = max([*values, mark[1], 1e-9]) * 1.12
+    x = alt.X(
+        "x:Q", scale=alt.Scale(domain=[0, right], nice=False),
+        axis=alt.Axis(title=x_title, tickCount=4 if narrow else 8, format=",.3~g"),
+    )  # fmt: skip
+    y = alt.Y(
+        "y:Q", scale=alt.Scale(domain=[0, top], nice=False),
+        axis=alt.Axis(title=_wrap(y_title, 34).split("\n") if narrow else y_title, tickCount=5,
+                      format=",.3~g"),
+    )  # fmt: skip
+    other = pd.DataFrame({"x": [mark[0]], "y": [mark[1]], "text": [mark_label]})
+    # The label stands on the side where there is room.
+    side: dict[str, Any] = (
+        {"align": "right", "dx": -10} if mark[0] > right / 2 else {"align": "left", "dx": 10}
+    )
+    base = alt.Chart(frame).encode(x=x, y=y)
+    layers = [
+        base.mark_line(interpolate="step-after", color=SHADES[1], strokeWidth=2),
+        base.mark_point(filled=True, size=90, opacity=1, color=NAVY),
+        base.mark_text(align="left", baseline="bottom", dx=6, dy=-5, fontSize=12, color=INK)
+        .encode(text="text:N"),
+        alt.Chart(other).mark_point(filled=True, shape="diamond", size=130, opacity=1,
+                                    color=ORANGE).encode(x="x:Q", y="y:Q"),
+        alt.Chart(other).mark_text(baseline="top", dy=8, fontSize=12, color=INK, **side)
+        .encode(x="x:Q", y="y:Q", text="text:N"),
+    ]  # fmt: skip
+    return _layered(layers, width - 90, 300)

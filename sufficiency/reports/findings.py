@@ -20,11 +20,25 @@ from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import Heading, Items, Look, Row, Section, Table
 from sufficiency.reports.geopackage import MARK, Layer, plain, write_layers
 from sufficiency.reports.page import REPORT, fill
-from sufficiency.reports.sections import site_tests, value_maps
+from sufficiency.reports.sections import (
+    bases,
+    frontier,
+    margins,
+    price_rules,
+    ranking,
+    site_tests,
+    value_maps,
+)
 from sufficiency.vocabulary import STATEMENT, academic_year_label
 
 LOOKS: Final[dict[str, Look]] = {
     "site-test": site_tests.LOOK,
+    "rank-sites": ranking.LOOK,
+    "alternatives": ranking.ALTERNATIVES_LOOK,
+    "frontier": frontier.LOOK,
+    "marginal": margins.LOOK,
+    "bases": bases.LOOK,
+    "price-rules": price_rules.LOOK,
     "value-map": value_maps.LOOK,
 }
 """How the finding of each kind is shown."""

@@ -86,12 +86,6 @@ def write_report(run_folder: Path, run: Run | None = None) -> Path:
 
 def render(run: Run) -> str:
     """The page as text."""
-    # Charts are checked against the schema in the tests; here that takes as long as drawing them.
-    with debug_mode(False):
-        return _filled(run)
-
-
-def _filled(run: Run) -> str:
     stamp = run.stamp
     return fill(
         title=str(stamp.get("title") or stamp.get("name") or "Plan"),
@@ -142,21 +136,23 @@ def fill(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string((shipped / "page.html").read_text(encoding="utf-8"))
-    return template.render(
-        style=Markup((shipped / "page.css").read_text(encoding="utf-8")),
-        title=title,
-        about=about,
-        where=where,
-        authority=authority,
-        statement=statement,
-        internal=INTERNAL,
-        banners=banners,
-        facts=facts,
-        sections=sections,
-        tiles=tiles,
-        picture=picture,
-        drawing=drawing,
-    )
+    # Charts are checked against the schema in the tests; here that takes as long as drawing them.
+    with debug_mode(False):
+        return template.render(
+            style=Markup((shipped / "page.css").read_text(encoding="utf-8")),
+            title=title,
+            about=about,
+            where=where,
+            authority=authority,
+            statement=statement,
+            internal=INTERNAL,
+            banners=banners,
+            facts=facts,
+            sections=sections,
+            tiles=tiles,
+            picture=picture,
+            drawing=drawing,
+        )
 
 
 def banners(run: Run) -> list[Banner]:
@@ -189,6 +185,7 @@ def banners(run: Run) -> list[Banner]:
         reason = {
             "interrupted by hand": "The search was interrupted",
             "time limit": "The search reached its time limit",
+            "memory limit": "The search reached its memory limit",
         }.get(run.ended_early, f"The search ended early ({run.ended_early})")
         found.append(
             Banner(

@@ -223,15 +223,18 @@ def _cells(
     rows["name"] = rows["name"].fillna(rows["area"])
     for column in COUNTS:
         rows[column] = rows["area"].astype(str).map(counts[column]).fillna(0.0)
+    rows["name"] = rows["name"].astype(str)
+    # Areas whose centre is the same point are one cell.
     grouped = rows.groupby(["easting", "northing"], sort=True)
-    return pd.DataFrame(
-        [
-            (by_point[key], as_float(part["minutes"].median()), str(part["locality"].iloc[0]), key,
-             " and ".join(part["name"].astype(str)), *(as_float(part[c].sum()) for c in COUNTS))
-            for key, part in grouped
-        ],
-        columns=["geometry", "minutes", "locality", "point", "name", *COUNTS],
-    )  # fmt: skip
+    cells = grouped[list(COUNTS)].sum()
+    cells["minutes"] = grouped["minutes"].median()
+    cells["locality"] = grouped["locality"].first()
+    cells["name"] = grouped["name"].agg(" and ".join)
+    cells["locality"] = cells["locality"].astype(str)
+    cells["point"] = list(cells.index)
+    cells["geometry"] = [by_point[key] for key in cells.index]
+    columns = ["geometry", "minutes", "locality", "point", "name", *COUNTS]
+    return cells[columns].reset_index(drop=True)
 
 
 COUNTS = ("children", "needing", "missing", "unmet")

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -127,7 +127,12 @@ class Release:
 # ------------------------------------------------------------------ the whole
 
 
-def publish(run_folder: Path, out: Path, threshold: int = THRESHOLD) -> Release:
+Tell = Callable[[str], None]
+
+
+def publish(
+    run_folder: Path, out: Path, threshold: int = THRESHOLD, on_progress: Tell | None = None
+) -> Release:
     """Write the releasable part of a run.
 
     Everything is written into a folder beside the wanted one and renamed when complete.
@@ -136,6 +141,7 @@ def publish(run_folder: Path, out: Path, threshold: int = THRESHOLD) -> Release:
         run_folder: a folder that :func:`sufficiency.pipeline.write_results` wrote.
         out: folder to make; an earlier release there is replaced, anything else refused.
         threshold: counts from 1 to below it are held back.
+        on_progress: told each step in words.
 
     Raises:
         InputError: when the folder is no run, or ``out`` cannot be written.
@@ -143,10 +149,12 @@ def publish(run_folder: Path, out: Path, threshold: int = THRESHOLD) -> Release:
     """
     out = Path(out).absolute()
     _refuse_unsafe(out)
-    return write_release(Run.read(Path(run_folder)), out, threshold)
+    return write_release(Run.read(Path(run_folder)), out, threshold, on_progress)
 
 
-def write_release(run: Run, out: Path, threshold: int = THRESHOLD) -> Release:
+def write_release(
+    run: Run, out: Path, threshold: int = THRESHOLD, on_progress: Tell | None = None
+) -> Release:
     """The same for a run that was read already.
 
     Raises:
@@ -159,7 +167,9 @@ def write_release(run: Run, out: Path, threshold: int = THRESHOLD) -> Release:
         raise NotReleasableError(
             "This plan did not pass its audit, so its numbers are not released."
         )
-    counts = protected(run, threshold)
+    counts = protected(run, threshold, on_progress)
+    if on_progress:
+        on_progress("Writing the release")
     tables = release_tables(run, counts)
     aside = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
     try:
@@ -257,7 +267,7 @@ def _write_manifest(run: Run, counts: Protected, folder: Path, files: Sequence[s
 # ------------------------------------------------------------------ counts
 
 
-def protected(run: Run, threshold: int = THRESHOLD) -> Protected:
+def protected(run: Run, threshold: int = THRESHOLD, on_progress: Tell | None = None) -> Protected:
     """The counts of a release of a run, with what is held back.
 
     Raises:
@@ -274,7 +284,12 @@ def protected(run: Run, threshold: int = THRESHOLD) -> Protected:
             places = (0.0 if places != places else places) + as_float(r.scheme_places)
             key = _kind_key(str(r.kind), str(r.provision))
             believed["provision", as_int(r.academic_year), key] = places + threshold - 2
-    return protect(whole, published, threshold=threshold, believed=believed, largest_rounding=moved)
+    return protect(
+        whole, published, threshold=threshold, believed=believed, largest_rounding=moved,
+        on_block=None if on_progress is None else lambda year: on_progress(
+            f"Holding back small numbers of {academic_year_label(year)}"
+        ),
+    )  # fmt: skip
 
 
 def atoms(run: Run) -> pd.DataFrame:

@@ -28,7 +28,7 @@ or more. The method is cell suppression with a linear programme for each pattern
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
@@ -326,6 +326,7 @@ def protect(
     block: str = "academic_year",
     measure: str = "children",
     largest_rounding: float = 0.0,
+    on_block: Callable[[Any], None] | None = None,
 ) -> Protected:
     """Decide which counts are held back, and prove that none of them can be recovered.
 
@@ -340,6 +341,7 @@ def protect(
         block: the column of the year.
         measure: the column of whole children.
         largest_rounding: from :func:`whole_numbers`, kept for the reader.
+        on_block: told each year before its counts are held back; a large one takes a minute.
 
     Raises:
         NotReleasableError: when no pattern protects a count; ``reasons`` name the counts.
@@ -351,6 +353,8 @@ def protect(
     blocks: dict[Any, _Block] = {}
     reasons: list[str] = []
     for label, part in atoms.groupby(block, sort=True):
+        if on_block:
+            on_block(label)
         most = {(m, k): v for (m, b, k), v in (believed or {}).items() if b == label}
         found = _block(label, part.reset_index(drop=True), known, most, threshold, measure)
         reasons += _hold_back(found, threshold)
@@ -520,7 +524,10 @@ class _System:
         A corner of the programme is often a fraction that can be read. In a large block it seldom
         is; then whole children are moved, first only the atoms that the corner moves, then any.
         """
-        found = milp(self.cost, constraints=rows, bounds=bounds)
+        # The truth itself is a start at which one row alone is wrong, and no column wants to move:
+        # a few steps of the dual simplex mend it. Presolve would throw that start away, and costs
+        # more than the search.
+        found = milp(self.cost, constraints=rows, bounds=bounds, options={"presolve": False})
         if found.x is None:
             return None
         change = self._exact(found.x)

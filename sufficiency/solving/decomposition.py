@@ -30,6 +30,7 @@ from sufficiency.solving.highs import (
     StandardForm,
     solve,
 )
+from sufficiency.solving.memory import watched
 from sufficiency.solving.placements import EXACT, Placed, Placements
 from sufficiency.solving.prices import Cut, Prices
 from sufficiency.solving.reading import Labels
@@ -58,6 +59,15 @@ SHARPENINGS = 12
 
 REMEMBERED = 8
 """Placements whose prices are tried for such cuts."""
+
+HALF_OPEN = 0.35
+"""A scheme that a relaxation opens by more than this is open in the schedule nearest to it."""
+
+ROUNDING_SECONDS = (60.0, 15.0)
+"""Longest search for whole numbers once the schemes are found, and when a limit has ended that."""
+
+EARLY = ("time limit", "memory limit", "interrupted")
+"""How a search ends before the gap is proven."""
 
 _QUICK = {
     "mip_heuristic_run_root_reduced_cost": False,
@@ -194,6 +204,17 @@ class Master:
         switches = outcome.values[self._at]
         return outcome.bound / unit, np.round(switches) if whole else switches
 
+    def nearest(
+        self, switches: Floats, options: SolveOptions, stop: threading.Event, limits: Limits
+    ) -> Floats:
+        """The schedule nearest to given values of the switches; empty when the rules allow none."""
+        cost = np.zeros(len(self._form.cost))
+        cost[self._at] = 1.0 - 2.0 * switches
+        form = limits.on(replace(self._form, cost=cost), self._at)
+        options = replace(options, gap=0.0, threads=1)
+        outcome = solve(form, options, stop=stop, settings=_QUICK)
+        return np.round(outcome.values[self._at]) if outcome.found else np.zeros(0)
+
 
 class _Beside:
     """Switches that are placed in a thread of their own; what goes wrong there is done again."""
@@ -244,21 +265,15 @@ class SchemeSearch:
         beside: Floats | None = None,
     ) -> None:
         self.options = options
-        # Placements that must be whole numbers have no prices to cut with: searched as they are.
-        others = bool((form.integer & ~structure.switch).any())
-        self._simple = len(form.cost) < SMALL or others or not structure.switch.any()
+        self._simple = len(form.cost) < SMALL or not structure.switch.any()
         self._switch = structure.switch
-        self._whole = form
+        self._numbers = form.integer & ~structure.switch
+        self._whole, self._hints = form, structure
         self._clock = time.monotonic()
-        if self._simple:
-            return
-        self.folded = Folded(form, structure)
-        self.pooled = Pooled(self.folded.form, self.folded.structure)
-        self._form, self._structure = self.pooled.form, self.pooled.structure
-        self.prices = Prices(self._form, self._structure)
-        self.master = Master(self._form, self._structure)
         self._placements: Placements | None = None
         self._stop = threading.Event()
+        self._full = threading.Event()
+        self._coarse = np.zeros(0)
         self._root: Placed | None = None
         self._remembered: list[Floats] = []
         self._beside: _Beside | None = None
@@ -268,6 +283,18 @@ class SchemeSearch:
         self._limits = Limits()
         self.best: Placed | None = None
         self.bound = -math.inf
+        self._apart = False
+        if not self._simple:
+            self._take_apart()
+
+    def _take_apart(self) -> None:
+        """The parts of the search; in them nothing but switches must be whole."""
+        self.folded = Folded(self._whole, self._hints)
+        self.pooled = Pooled(self.folded.form, self.folded.structure)
+        self._form, self._structure = self.pooled.form, self.pooled.structure
+        self.prices = Prices(self._form, self._structure)
+        self.master = Master(self._form, self._structure)
+        self._apart = True
 
     # -- questions
 
@@ -276,7 +303,11 @@ class SchemeSearch:
         on_progress: Callable[[Progress], None] | None = None,
         limits: Limits | None = None,
     ) -> Outcome:
-        """Search until the gap is proven or time is over; Ctrl-C keeps the best plan so far.
+        """Search until the gap is proven or a limit ends it; Ctrl-C keeps the best plan so far.
+
+        A search that ends before it has a plan of its own places children for the schedule that
+        it then thinks best. That is exact, so it goes on for some seconds after the limit; another
+        Ctrl-C gives it up.
 
         Args:
             on_progress: told seconds, best cost, bound and gap.
@@ -285,27 +316,37 @@ class SchemeSearch:
         """
         self._clock = time.monotonic()
         self._limits = limits or Limits()
-        if self._simple:
-            asked = self._limits.on(self._whole, np.flatnonzero(self._switch))
-            return solve(asked, self.options, on_progress)
         self._stop.clear()
         self.bound = -math.inf
         allowed = [plan for plan in self._plans if self._limits.allow(plan.switches)]
         self.best = min(allowed, key=lambda plan: plan.cost, default=None)
+        if self._simple:
+            asked = self._limits.on(self._whole, np.flatnonzero(self._switch))
+            found = solve(asked, self.options, on_progress)
+            early = found.status in EARLY and self._switch.any()
+            return self._better(found, on_progress) if early else found
         try:
-            status = self._search(on_progress)
+            with watched(self.options.memory_gb, self._stop) as self._full:
+                status = self._search(on_progress)
         except Infeasible:
             # The rules among switches allow what the others forbid: only the whole model knows.
             status = "stalled"
         except KeyboardInterrupt:
             status = "interrupted"
+            if self._placements is not None:
+                self._placements.forget()
+        if self.best is None and status in EARLY:
+            self._place_at_once(on_progress)
         if self.best is None:
             found = Outcome(status, np.zeros(0), math.inf, self.bound, self._seconds())
         else:
             found = self._outcome(self.best, status, min(self.bound, self.best.cost))
+            if self._numbers.any():
+                found = self._in_whole_numbers(found)
+                status = "stalled" if status == "optimal" else status
         if found.gap <= self.options.gap and found.status != "interrupted":
             return replace(found, status="optimal")
-        if found.status == "stalled":
+        if status == "stalled":
             return self._in_full(found, on_progress)
         return found
 
@@ -317,11 +358,13 @@ class SchemeSearch:
         """
         whole, on = self._whole, self._switch
         given = np.where(on, np.round(switches), 0.0)
-        options = replace(self.options, time_limit=None)
+        options = replace(self.options, time_limit=None, memory_gb=None)
         if self._simple:
-            return solve(whole.with_fixed(on, given), options)
+            return solve(whole.with_fixed(on, given, relax=not self._numbers.any()), options)
         self._stop.clear()
         placements = self._ready(options)
+        if placements is None:
+            return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         placed = self._beside.wait(given[on]) if self._beside is not None else None
         try:
             if placed is None:
@@ -330,12 +373,49 @@ class SchemeSearch:
             return Outcome("infeasible", np.zeros(0), math.inf, math.inf, self._seconds())
         if placed is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
-        return self._outcome(placed, "optimal", placed.cost)
+        found = self._outcome(placed, "optimal", placed.cost)
+        return self._in_whole_numbers(found) if self._numbers.any() else found
+
+    def _in_whole_numbers(self, found: Outcome) -> Outcome:
+        """The plan with whole numbers where they are asked for, its schemes as they are.
+
+        Choices that are whole already are kept, the others are searched. That is not always the
+        best way of rounding; the bound is that of the plan as it was found.
+        """
+        choice = self._hints.choice
+        values = np.round(found.values)
+        off = self._numbers & (np.abs(found.values - values) > 1e-6)
+        kept = self._numbers & ~np.isin(choice, np.unique(choice[off]))
+        form = self._whole.with_fixed(self._switch | kept, values, relax=False)
+        limit = ROUNDING_SECONDS[found.status in EARLY]
+        options = replace(self.options, gap=self.options.gap / 5, time_limit=limit, memory_gb=None)
+        whole = solve(form, options)
+        if not whole.found:
+            return Outcome(found.status, np.zeros(0), math.inf, found.bound, self._seconds())
+        return replace(whole, status=found.status, bound=min(found.bound, whole.objective),
+                       seconds=self._seconds(), row_dual=np.zeros(0))  # fmt: skip
+
+    def _better(self, found: Outcome, on_progress: Callable[[Progress], None] | None) -> Outcome:
+        """What a search of the whole model that ended early found, or what is placed at once."""
+        if not self._apart:
+            self._take_apart()
+        self.bound = found.bound
+        self._place_at_once(on_progress)
+        if self.best is None:
+            return found
+        bound = max(found.bound, self.bound)
+        other = self._outcome(self.best, found.status, bound)
+        if self._numbers.any():
+            other = self._in_whole_numbers(other)
+        best = other if other.objective < found.objective else found
+        best = replace(best, bound=min(bound, best.objective), seconds=self._seconds())
+        proven = best.gap <= self.options.gap and best.status != "interrupted"
+        return replace(best, status="optimal") if proven else best
 
     def _in_full(self, found: Outcome, on_progress: Callable[[Progress], None] | None) -> Outcome:
         """The whole model from the best plan so far, for the time that is left."""
         if self._out_of_time():
-            return replace(found, status="time limit")
+            return replace(found, status=self._ended())
 
         def tell(progress: Progress) -> bool:
             bound = max(found.bound, progress.bound)
@@ -355,16 +435,20 @@ class SchemeSearch:
 
     # -- the search
 
+    def _tell(self, on_progress: Callable[[Progress], None] | None) -> None:
+        if on_progress is not None:
+            cost = self.best.cost if self.best is not None else math.inf
+            bound = min(self.bound, cost)
+            on_progress(Progress(self._seconds(), cost, bound, self._gap()))
+
     def _search(self, on_progress: Callable[[Progress], None] | None) -> str:
         def tell() -> None:
-            if on_progress is not None:
-                cost = self.best.cost if self.best is not None else math.inf
-                on_progress(Progress(self._seconds(), cost, self.bound, self._gap()))
+            self._tell(on_progress)
 
         tell()
         placements = self._ready(self._left())
-        if self._root is None and not self._relax(placements):
-            return "time limit"
+        if placements is None or (self._root is None and not self._relax(placements)):
+            return self._ended()
         tried: set[bytes] = set()
         sharper = False
         while not self._out_of_time():
@@ -399,7 +483,7 @@ class SchemeSearch:
             tell()
             if self._gap() <= self.options.gap:
                 return "optimal"
-        return "time limit"
+        return self._ended()
 
     def _relax(self, placements: Placements) -> bool:
         """The first cuts, from switches that may lie between 0 and 1; False when stopped."""
@@ -414,16 +498,66 @@ class SchemeSearch:
         self._remembered.append(self._root.shared)
         return True
 
-    def _ready(self, options: SolveOptions) -> Placements:
-        """The placements, from prices of the coarse model's relaxation."""
+    def _place_at_once(self, on_progress: Callable[[Progress], None] | None) -> None:
+        """A plan although the search ended before it had one.
+
+        The schedules tried are the one nearest to the switches of a relaxation, which lie between 0
+        and 1, and the one that the cuts propose; before there are cuts, the first of them only,
+        from the coarse model's relaxation.
+        """
+        self._stop.clear()
+        options = replace(self.options, time_limit=None)
+        placements = self._ready(options)
+        if placements is None:
+            return
+        soon = replace(options, time_limit=MASTER_SECONDS)
+        asked = max(self.options.gap, 1e-4), self._stop, self._limits
+        half_open, proposal = self._coarse, np.zeros(0)
+        if self._root is not None:
+            half_open = self._root.switches
+            proposal = self.master.propose(soon, *asked)[1]
+        elif placements.latest is not None:
+            self.master.add(self.prices.cut(placements.latest.prices))
+        near = half_open + 0.5 - HALF_OPEN
+        near = self.master.nearest(near, soon, self._stop, self._limits) if len(near) else near
+        schedules = [s for s in (near, proposal) if len(s)]
+        for switches in schedules[: 1 if np.array_equal(near, proposal) else 2]:
+            with contextlib.suppress(Infeasible):
+                found = placements.place(switches, self._stop, None)
+                if found is None:
+                    break
+                self._plans.append(found)
+                if self.best is None or found.cost < self.best.cost:
+                    self.best = found
+                self.master.add(self.prices.cut(found.prices))
+                self._cut_between(found, half_open, found.shared)
+        if schedules:
+            bound, _ = self.master.propose(soon, *asked)
+            if math.isfinite(bound):
+                self.bound = max(self.bound, bound)
+        self._tell(on_progress)
+
+    def _cut_between(self, found: Placed, half_open: Floats, shared: Floats) -> None:
+        """Cuts from prices of a plan, at its switches and between them and others."""
+        for weight in (0.0, 0.25, 0.5):
+            switches = (1 - weight) * found.switches + weight * half_open
+            share = self.prices.share(switches, found.values)
+            self.master.add(self.prices.cut(self.prices.completed(shared, share)))
+
+    def _ready(self, options: SolveOptions) -> Placements | None:
+        """The placements, from prices of the coarse model's relaxation; None when stopped."""
         if self._placements is None:
-            coarse, _, rows = merged(
+            coarse, columns, rows = merged(
                 self._form, self._structure.alike_columns, self._structure.alike_rows
             )
             outcome = solve(
                 relaxed(coarse), replace(options, gap=0.0), crossover=False, stop=self._stop
             )
+            if not outcome.found and (self._stop.is_set() or outcome.status in EARLY):
+                return None
             known = len(outcome.row_dual) > 0
+            if outcome.found:
+                self._coarse = outcome.values[columns[self._structure.switch]]
             guide = outcome.row_dual[rows] if known else np.zeros(len(self._form.row_lower))
             guide = self.prices.completed(guide)
             self.bound = max(self.bound, self.prices.bound(guide))
@@ -442,10 +576,7 @@ class SchemeSearch:
         assert self._root is not None
         shared = np.where(self._only_closed(found.switches), self._root.shared, found.shared)
         self.master.add(self.prices.cut(found.prices))
-        for weight in (0.0, 0.25, 0.5):
-            switches = (1 - weight) * found.switches + weight * self._root.switches
-            share = self.prices.share(switches, found.values)
-            self.master.add(self.prices.cut(self.prices.completed(shared, share)))
+        self._cut_between(found, self._root.switches, shared)
         self._remembered.append(shared)
 
     def _only_closed(self, switches: Floats) -> Bools:
@@ -485,7 +616,11 @@ class SchemeSearch:
 
     def _out_of_time(self) -> bool:
         limit = self.options.time_limit
-        return limit is not None and self._seconds() >= limit
+        return self._full.is_set() or (limit is not None and self._seconds() >= limit)
+
+    def _ended(self) -> str:
+        """What has ended the search."""
+        return "memory limit" if self._full.is_set() else "time limit"
 
     def _left(self, most: float | None = None) -> SolveOptions:
         limits = [] if most is None else [most]

@@ -13,6 +13,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.solving.memory import watched
 from sufficiency.solving.reading import Labels, take_apart
 
 Floats = NDArray[np.float64]
@@ -102,12 +103,21 @@ class StandardForm:
 
 @dataclass(frozen=True)
 class SolveOptions:
-    """How to solve: relative gap (share), time limit (seconds), threads, seed."""
+    """How to solve.
+
+    Attributes:
+        gap: relative gap to prove, a share of the objective.
+        time_limit: seconds after which a search ends; None for no limit.
+        threads, seed: for the solver.
+        memory_gb: a search ends when the whole process holds more than so many gigabytes (10^9
+            bytes), as it does when time is over; None for no limit.
+    """
 
     gap: float = 0.005
     time_limit: float | None = None
     threads: int = 2
     seed: int = 1
+    memory_gb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,8 @@ class Progress:
 class Outcome:
     """What a solve returned.
 
-    ``status`` is "optimal", "time limit", "interrupted", "infeasible" or what HiGHS calls it.
+    ``status`` is "optimal", "time limit", "memory limit", "interrupted", "infeasible" or what HiGHS
+    calls it.
     ``values`` is empty when no solution was found; ``row_dual`` is filled for continuous models.
     """
 
@@ -169,13 +180,14 @@ def solve(
 
     Args:
         form: the model.
-        options: gap, time limit, threads, seed.
+        options: gap, limits, threads, seed.
         on_progress: called from the solving thread, at most twice a second and at each better
             solution; when it returns True the search ends as if the gap were reached.
         start: column values to start from.
         crossover: False leaves a continuous form at an interior point: rough values, and prices
             that :meth:`StandardForm.bound` turns into a valid bound.
-        stop: ends the solve when set. A solve that is given one leaves Ctrl-C to its owner.
+        stop: ends the solve when set. A solve that is given one leaves Ctrl-C and the memory limit
+            to its owner.
         settings: further options of HiGHS, by its own names.
     """
     highs = _Highs()
@@ -203,10 +215,16 @@ def solve(
     own, enough = threading.Event(), threading.Event()
     clock = time.monotonic()
     _listen(highs, is_mip, stop or own, enough, on_progress)
-    interrupted = _run(highs, own) if stop is None else _run_until(highs, stop)
+    with watched(options.memory_gb if stop is None else None, own) as full:
+        interrupted = _run(highs, own) if stop is None else _run_until(highs, stop)
     seconds = time.monotonic() - clock
     outcome = _outcome(highs, form, is_mip, seconds, interrupted, interior=not crossover)
-    return replace(outcome, status="enough") if enough.is_set() and not interrupted else outcome
+    if interrupted:
+        return outcome
+    if enough.is_set():
+        return replace(outcome, status="enough")
+    stopped_by_memory = full.is_set() and outcome.status == "interrupted"
+    return replace(outcome, status="memory limit") if stopped_by_memory else outcome
 
 
 def _as_highs(form: StandardForm) -> Any:
@@ -466,7 +484,7 @@ def contradictions(
         row_lower=form.row_lower[keep],
         row_upper=form.row_upper[keep],
     )
-    outcome = solve(relaxed, replace(options, gap=1e-6))
+    outcome = solve(relaxed, replace(options, gap=1e-6, memory_gb=None))
     if not outcome.found:
         raise RuntimeError(f"the rules {', '.join(firm)} contradict each other")
     slack = outcome.values[columns : columns + count] + outcome.values[columns + count :]

@@ -119,6 +119,8 @@ class Placements:
         hold |= reduced[self._columns] <= NEAR * own_price
         self._held = np.flatnonzero(hold)
         self._session: Session | None = None
+        self.latest: Placed | None = None
+        """What the last round found, whether or not it was the last that was needed."""
 
     # -- questions
 
@@ -185,6 +187,10 @@ class Placements:
             self._let_in(columns, rows)
         raise RuntimeError("the placements did not settle")
 
+    def forget(self) -> None:
+        """Begin with a fresh solver: after Ctrl-C, what is in it need not be what is held."""
+        self._session = None
+
     # -- one round
 
     def _round(
@@ -215,6 +221,7 @@ class Placements:
         constant, slope = self.prices.cut(prices)
         bound = constant + float(slope @ switches)
         placed = Placed(objective / _POUNDS + self._offset, values, switches, prices, shared, bound)
+        self.latest = placed
         reduced = self.form.reduced_cost(prices)[self._columns]
         reduced[self._held] = math.inf
         cheap = self._choice & (reduced < 1.0) & (self._current[1] > 0)

@@ -17,6 +17,7 @@ from sufficiency.plan import read_run
 from sufficiency.problems import EXIT_BAD_INPUT, EXIT_OK, InputError
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.comparison import Comparison, write_comparison
+from sufficiency.reports.comparison.conclusions import cause, certainty
 from sufficiency.vocabulary import KINDS, LEDGERS, STATEMENT
 from tests.reports.browser import Browser, chromium
 from tests.reports.conftest import SCRIPT
@@ -186,10 +187,10 @@ def test_one_assumption_is_the_cause(small_run: Path, least: Path, tmp_path: Pat
     one = {**mine, "price_over_capacity": theirs["price_over_capacity"]}
     (other / "inputs" / "rules.json").write_text(json.dumps(one), encoding="utf-8")
     found = Comparison.read([small_run, other])
-    assert "only one assumption differs, price over capacity" in found.cause(0)
+    assert "only one assumption differs, price over capacity" in cause(found, 1)
     (other / "inputs" / "rules.json").write_text(json.dumps(mine), encoding="utf-8")
-    cause = Comparison.read([small_run, other]).cause(0)
-    assert "every input is the same" in cause and "where the two searches stopped" in cause
+    said = cause(Comparison.read([small_run, other]), 1)
+    assert "every input is the same" in said and "where the two searches stopped" in said
 
 
 def test_what_ifs_are_told_from_tables(small_run: Path, tmp_path: Path) -> None:
@@ -206,10 +207,10 @@ def test_what_ifs_are_told_from_tables(small_run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "late"
     write_results(optimise(loaded, gap=0.02, threads=1), loaded, folder, report=False)
     found = Comparison.read([small_run, folder])
-    assert found.inputs[0].assumptions == ["what-ifs (scenario)"]
-    (table,) = found.inputs[0].tables
+    assert found.inputs[1].assumptions == ["what-ifs (scenario)"]
+    (table,) = found.inputs[1].tables
     assert table.name == "schemes" and table.derived and table.columns == ("earliest_opening",)
-    assert "only one assumption differs" in found.cause(0)
+    assert "only one assumption differs" in cause(found, 1)
 
 
 # ------------------------------------------------------------------ certainty
@@ -225,7 +226,7 @@ def test_overlapping_gaps_prove_nothing(small_run: Path, tmp_path: Path) -> None
     c = with_gap(small_run, tmp_path / "c", 97e6, 96e6)
     d = with_gap(small_run, tmp_path / "d", 103e6, 100.5e6)
     found = Comparison.read([a, b, c, d])
-    said = [found.certainty(found.runs[i], found.labels[i]) for i in (1, 2, 3)]
+    said = [certainty(found, i) for i in (1, 2, 3)]
     assert "£1 million cheaper" in said[0] and "the difference is not proven" in said[0]
     assert "the difference is proven" in said[1], "97 is below the bound of 98"
     assert "£3 million dearer" in said[2] and "the difference is proven" in said[2]

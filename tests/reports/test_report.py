@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import vl_convert
 
 from sufficiency.pipeline import optimise, write_results
 from sufficiency.problems import InputError
@@ -118,6 +119,24 @@ def test_figures_are_described(made: Path) -> None:
     drawn = [a for t, a in page.elements if t == "svg" and a.get("role") == "img"]
     assert len(drawn) >= 16
     assert all(a.get("aria-label") for a in drawn)
+
+
+def test_charts_keep_to_their_schema(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing skips the check, which takes as long as the drawing; it is made here."""
+    checked = []
+
+    def check(chart: Any) -> str:
+        specification = chart.to_dict(validate=True)
+        checked.append(specification["config"]["font"])
+        return str(vl_convert.vegalite_to_svg(specification))
+
+    monkeypatch.setattr(charts, "render", check)
+    for section in sections(Run.read(small_run)):
+        for block in section.blocks:
+            if block.kind == "figure":
+                assert block.draw(1000).startswith("<svg")
+                assert block.draw(370).startswith("<svg")
+    assert len(checked) > 30
 
 
 def test_tables_have_scopes_and_captions(made: Path) -> None:

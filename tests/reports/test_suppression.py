@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sufficiency.reports.facts import group_of
+from sufficiency.reports.release import margins
 from sufficiency.reports.suppression import (
     Margin,
     NotReleasableError,
@@ -199,3 +203,68 @@ def test_alternatives_agree_with_all_that_is_shown(seed: int) -> None:
                 values.add(found.truth(margin.name, 2026, names))
                 small = found.look_up(margin.name, 2026, names).text.startswith("fewer")
                 assert max(values) - min(values) >= (2 if small else 0.01)
+
+
+# ------------------------------------------------------------------ the size of a county
+
+
+def county(seed: int) -> pd.DataFrame:
+    """Children of fourteen localities in 150 provisions in one year, by all that a release uses."""
+    chance = np.random.default_rng(seed)
+    count, localities, schools = 9000, 14, 150
+    kinds = [(group_of(k), k) for k in ("specialist_base", "state_special", "independent_special",
+                                        "specialist_post_16")]  # fmt: skip
+    needs = [("Autism", "ASD"), ("Autism", "SLCN"), ("Social", "SEMH"), ("Learning", "MLD"),
+             ("Learning", "SLD"), ("Other", "OTH")]  # fmt: skip
+    home = chance.choice(localities, size=count, p=chance.dirichlet(np.full(localities, 4.0)))
+    # Near schools have many children of a locality, far ones one or two.
+    near = chance.dirichlet(np.full(schools, 0.12), size=localities)
+    school = np.array([chance.choice(schools, p=near[at]) for at in home])
+    need = chance.choice(len(needs), size=count, p=chance.dirichlet(np.full(len(needs), 3.0)))
+    kind = school % len(kinds)
+    tier = chance.random(count)
+    people = pd.DataFrame(
+        {
+            "academic_year": 2035,
+            "locality": [f"L{i}" for i in home],
+            "group": [kinds[i][0] for i in kind],
+            "kind": [kinds[i][1] for i in kind],
+            "provision": [f"p{i}" for i in school],
+            "designation": [needs[i][0] for i in need],
+            "need": [needs[i][1] for i in need],
+            "phase": np.where(school % 3 == 0, "primary", np.where(school % 3 == 1, "secondary",
+                                                                   "post-16")),
+            "needing": tier < 0.8,
+            "stands": np.where(tier >= 0.8, "mainstream", np.where(kind < 2, "local", "not local")),
+            "journey": np.where(near[home, school] < 0.01, "45 to 75", "up to 45"),
+        }
+    )  # fmt: skip
+    by = list(people.columns)
+    return people.assign(children=1).groupby(by, as_index=False)["children"].sum()
+
+
+@pytest.mark.slow
+def test_a_county_is_protected_in_minutes() -> None:
+    """The largest tables of a release: some hundred small counts from locality to provision."""
+    atoms = county(1)
+    started = time.process_time()
+    found = protect(atoms, margins(2035))
+    assert time.process_time() - started < 120
+    said = found.summary()
+    assert said["counts"] > 800 and said["small"] > 250
+    # The proof again, from the atoms and from nothing else.
+    pairs = ["locality", "group", "kind", "provision"]
+    truth = atoms.groupby(pairs)["children"].sum()
+    least, most = truth.copy().astype(float), truth.copy().astype(float)
+    for _, part, children in found.alternatives():
+        assert (children >= 0).all()
+        assert children.sum() == pytest.approx(atoms["children"].sum())
+        other = part.assign(children=children).groupby(pairs)["children"].sum()
+        least, most = np.minimum(least, other), np.maximum(most, other)
+    for key, number in truth.items():
+        shown = found.look_up("locality and provision", 2035, key)
+        if number < 6:
+            assert shown.text == "fewer than 6"
+            assert most[key] - least[key] >= 2 - 1e-6
+        elif shown.number is not None:
+            assert least[key] == pytest.approx(number) and most[key] == pytest.approx(number)

@@ -190,6 +190,7 @@ def certificate(run: Run) -> Section:
     status = str(solver.get("status") or "of unknown status")
     words = {
         "time limit": "the best one found within the time limit",
+        "memory limit": "the best one found within the memory limit",
         "interrupted": "the best one found before the search was interrupted",
     }.get(status, status)
     answer = f"The plan is {words}. {verdict}"
@@ -203,7 +204,7 @@ def certificate(run: Run) -> Section:
         "says nothing about the assumptions themselves. The objective adds money of all three "
         "ledgers and priced failures, and serves the search only."
     )
-    limit = solver.get("time_limit")
+    limit, most = solver.get("time_limit"), solver.get("memory_limit_gigabytes")
     size = dict(run.stamp.get("size", {}))
     terms = [
         ("Status", str(solver.get("status") or fmt.NOT_AVAILABLE)),
@@ -214,6 +215,7 @@ def certificate(run: Run) -> Section:
                 f"({fmt.exact_pounds(objective - bound)})"),
         ("Gap asked for", fmt.percent(as_float(solver.get("gap_asked") or math.nan), 2)),
         ("Time limit", fmt.seconds(as_float(limit)) if limit else "none"),
+        ("Memory limit", f"{as_float(most):g} GB" if most else "none"),
         ("Time taken", f"{fmt.seconds(as_float(solver.get('seconds', math.nan)))}, of which search "
                        f"{fmt.seconds(as_float(solver.get('search_seconds', math.nan)))}"),
         ("Children placed as", "whole children" if solver.get("whole_children")

@@ -42,6 +42,7 @@ SCENARIO: Final[dict[str, str]] = {
 SEARCH: Final[dict[str, str]] = {
     "gap_asked": "Gap asked for",
     "time_limit": "Time limit in seconds",
+    "memory_limit_gigabytes": "Memory limit in gigabytes",
     "seed": "Seed of the search",
     "version": "Version of HiGHS",
 }
