@@ -35,7 +35,7 @@ from sufficiency.pipeline import Loaded
 from sufficiency.placement.question import Question
 from sufficiency.plan import Plan
 from sufficiency.plan.finding import Finding
-from sufficiency.problems import NoPlanError, Problems
+from sufficiency.problems import Problems
 from sufficiency.reports import formatting as fmt
 from sufficiency.rules import PlanningModel, load_model
 from sufficiency.shipped import model_path
@@ -114,11 +114,8 @@ def bases(
     for number, (policy, model) in enumerate(models.items(), start=1):
         asked[policy] = inquire(replace(loaded, model=model), **options, tell=on_progress)
         with asked[policy] as one:
-            one.study.check()
             said(f"{fmt.capital_first(policy)} ({number} of {len(models) + 1})")
-            found[policy] = one.best(Ask(), f"The best plan: {policy} ({number} of 4)")
-        if not found[policy].found:
-            raise NoPlanError(f"No plan was found for {policy} ({found[policy].status}).")
+            found[policy] = one.best_or_why(words=f"The best plan: {policy} ({number} of 4)")
     free, only = asked[FREE], asked[ONLY]
     with free, only:
         for policy, answer in found.items():
@@ -273,9 +270,7 @@ def _fewest_special(only: Inquiry, folder: Path | None) -> tuple[Plan, float, fl
     measure = _special(question)
     priced = of_question(only, with_price(question, measure), folder=folder)
     with priced:
-        answer = priced.best(Ask(), "As many children in bases as can be (4 of 4)")
-    if not answer.found:
-        raise NoPlanError(f"No plan was found with bases alone ({answer.status}).")
+        answer = priced.best_or_why(words="As many children in bases as can be (4 of 4)")
     outcome = priced.study.placed_for(answer.opens)
     plan = only.study.written(outcome, prices=False)
     measured = measures_of(plan, only.loaded)

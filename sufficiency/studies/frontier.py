@@ -34,7 +34,6 @@ from sufficiency.asking import Answered, Ask
 from sufficiency.pipeline import Loaded
 from sufficiency.placement.question import Floats, Question
 from sufficiency.plan.finding import Finding
-from sufficiency.problems import NoPlanError
 from sufficiency.reports import formatting as fmt
 from sufficiency.studies.inquiry import (
     INDEPENDENT,
@@ -177,10 +176,7 @@ def frontier(
                     folder=folder, total=1, tell=on_progress)  # fmt: skip
     refuse_without_candidates(plain)
     with plain:
-        plain.study.check()
-        cheapest = plain.best(Ask(), "The plan of least cost")
-        if not cheapest.found:
-            raise NoPlanError(f"No plan was found ({cheapest.status}).")
+        cheapest = plain.best_or_why(words="The plan of least cost")
         measure = measure_of(plain.question, against)
         priced = of_question(plain, with_price(plain.question, measure), folder=folder)
         priced.answers.total = points
@@ -219,9 +215,7 @@ def _answers(priced: Inquiry, points: int) -> list[tuple[float, Answered]]:
     what it proves holds for every smaller limit.
     """
     decided = priced.capital(priced.decided)
-    widest = priced.best(Ask(), "As much capital as is of use")
-    if not widest.found:
-        raise NoPlanError(f"No plan was found ({widest.status}).")
+    widest = priced.best_or_why(words="As much capital as is of use")
     most = max(priced.capital(widest.opens) - decided, 0.0)
     limits = [most * i / max(points - 1, 1) for i in range(points)]
     for limit in reversed(limits[:-1]):

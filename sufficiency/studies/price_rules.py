@@ -108,10 +108,7 @@ def price_rules(
                     folder=folder, total=1, tell=on_progress)  # fmt: skip
     rows: list[dict[str, Any]] = []
     with plain:
-        plain.study.check()
-        best = plain.best(Ask(), "The best plan as things are")
-        if not best.found:
-            raise NoPlanError(f"No plan was found ({best.status}).")
+        best = plain.best_or_why(words="The best plan as things are")
         found: dict[str, Answered] = {}
         for _ in range(ROUNDS):
             reference = plain.plan(best.opens)
@@ -460,12 +457,7 @@ def _anew(
     if (former := answered.get(key)) is not None:
         asked.learn(ask, former.objective, former.bound, former.opens)
         return asked.known(ask)
-    if line.change is not None:
-        asked.study.check()
-    found = asked.best(ask, f"{line.words}: planned anew")
-    if not found.found:
-        raise NoPlanError(f"No plan was found ({found.status}).")
-    answered[key] = found
+    found = answered[key] = asked.best_or_why(ask, f"{line.words}: planned anew")
     return found
 
 

@@ -33,7 +33,6 @@ import pandas as pd
 from sufficiency.asking import Answered, Ask, difference
 from sufficiency.pipeline import Loaded
 from sufficiency.plan.finding import Finding
-from sufficiency.problems import NoPlanError
 from sufficiency.reports import formatting as fmt
 from sufficiency.studies.inquiry import (
     Countdown,
@@ -57,8 +56,9 @@ STANDINGS: Final = {
 }
 """How a scheme stands in the plans that are near the best."""
 FIRST_GAP, FINEST_GAP = 0.005, 0.002
-"""Relative gaps, where none is asked for: every question is proven to the first; one that a finer
-gap can decide is asked again, down to the finest. What is nearer than that is a near-tie."""
+"""Relative gaps, where none is asked for: the best plan is proven to the finest, every other
+question to the first, and asked again where a finer gap can decide it. What is nearer than the
+finest is a near-tie."""
 WITHIN: Final = 0.005
 """Share above the least cost up to which a plan is near the best: what optimise leaves open."""
 
@@ -128,9 +128,9 @@ def rank_sites(
     wanted = [s for s in asked.candidates if not schemes or s in schemes]
     asked.answers.total = 2 + 3 * len(wanted) + max(plans - 1, 0)
     with asked:
+        asked.best_or_why(gap=FINEST_GAP if gap is None else gap)
         best, nothing, standings = standings_of(asked, wanted)
-        finest = FINEST_GAP if gap is None else gap
-        found = best_plans(asked, plans, finest) if plans else []
+        found = best_plans(asked, plans) if plans else []
         if gap is None:
             _sharpen(asked, wanted, within)
         # What was found on the way may be better than what was found first.
@@ -181,10 +181,8 @@ def alternatives(
                     folder=folder, total=plans, tell=on_progress)  # fmt: skip
     refuse_without_candidates(asked)
     with asked:
-        asked.study.check()
+        asked.best_or_why()
         found = best_plans(asked, plans)
-        if not found:
-            raise NoPlanError("No plan was found.")
         best = asked.known(Ask())
         listed, opened = _plan_rows(asked, found, best)
     stamp = stamp_of(asked, clock, best=_as_stamped(best), names=asked.names,
@@ -210,23 +208,39 @@ def standings_of(
     Raises:
         NoPlanError: when no plan obeys the rules.
     """
-    asked.study.check()
-    best = asked.best(Ask(), "The best plan")
-    if not best.found:
-        raise NoPlanError(f"No plan was found ({best.status}).")
+    best = asked.best_or_why()
     nothing = asked.best(_only(asked, ()), "The best plan with nothing new")
     # Plans that are alike are asked for one after the other: children hardly move between them.
     alone = {s: asked.best(_only(asked, [s]), f"Only {asked.names[s]}") for s in schemes}
-    others = {
-        s: (
+    others = {}
+    for s in schemes:
+        # The best plan with one scheme more or less is often near enough to need no search.
+        for schedule in _near_by(asked, best, s):
+            asked.exactly(schedule, f"Placing children in plans near the best: {asked.names[s]}")
+        others[s] = (
             asked.best(Ask.that(force=[s]), f"The best plan with {asked.names[s]}"),
             asked.best(Ask.that(forbid=[s]), f"The best plan without {asked.names[s]}"),
         )
-        for s in schemes
-    }
     return best, nothing, [
         Standing(s, s in best.opens, alone[s], *others[s]) for s in schemes
     ]  # fmt: skip
+
+
+def _near_by(asked: Inquiry, best: Answered, scheme: str) -> list[dict[str, int]]:
+    """The best plan without a scheme that it opens, or with one that it leaves out."""
+    opens = dict(best.opens)
+    if scheme in opens:
+        out = {scheme, *asked.dependants([scheme])}
+        return [{s: y for s, y in opens.items() if s not in out}]
+    table, base = by_id(asked.question.schemes, "scheme"), asked.question.settings.base_year
+    added = [scheme, *sorted(asked.required([scheme]) - set(opens))]
+    out = asked.rivals(scheme)
+    kept = {s: y for s, y in opens.items() if s not in out}
+    first = max(base + int(table[s]["earliest"]) for s in added)
+    last = min(base + int(table[s]["latest"]) for s in added)
+    first = max(first, *(kept[s] for s in asked.required([scheme]) if s in kept), first)
+    years = sorted({first, last}) if first <= last else []
+    return [{**kept, **dict.fromkeys(added, year)} for year in years]
 
 
 def _only(asked: Inquiry, schemes: Sequence[str]) -> Ask:
@@ -273,7 +287,7 @@ def _sharpen(asked: Inquiry, schemes: Sequence[str], within: float) -> None:
         asked.best(ask, words, gap=gap)
 
 
-def best_plans(asked: Inquiry, plans: int, gap: float | None = None) -> list[Answered]:
+def best_plans(asked: Inquiry, plans: int) -> list[Answered]:
     """The best plans whose sets of schemes differ, in the order in which they were found.
 
     Each is the answer to: the best plan whose schemes, open by the last planned year, are none of
@@ -286,7 +300,6 @@ def best_plans(asked: Inquiry, plans: int, gap: float | None = None) -> list[Ans
         answer = asked.best(
             Ask.that(unlike=before),
             "The best plan" if not found else f"The best plan other than {len(found)} known",
-            gap=gap,
         )
         if not answer.found:
             break
