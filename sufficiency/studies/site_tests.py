@@ -686,11 +686,12 @@ def _verdict_words(row: Mapping[Any, Any], stamp: Mapping[str, Any]) -> tuple[st
     }[str(verdict)]
     least, most = float(row["worth_least_pounds"]), float(row["worth_most_pounds"])
     money = float(row["net_present_value_pounds"])
+    ends = [fmt.pounds(least), fmt.pounds(most)]
+    worth = ends[0] if ends[0] == ends[1] else f"between {ends[0]} and {ends[1]}"
     said = [
         lead,
-        f"Counting failures that it spares as the plan prices them, it is worth between "
-        f"{fmt.pounds(least)} and {fmt.pounds(most)}; in money alone its net present value is "
-        f"{fmt.pounds(money)}.",
+        f"Counting failures that it spares as the plan prices them, it is worth {worth}; in money "
+        f"alone its net present value is {fmt.pounds(money)}.",
     ]
     if math.isfinite(other := float(row.get("over_grant_least_pounds", math.nan))):
         highest = float(row["over_grant_most_pounds"])

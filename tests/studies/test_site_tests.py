@@ -84,21 +84,33 @@ def proven(row: Any, pounds: float) -> None:
 
 
 def test_a_site_on_top_of_an_isolated_cluster_wins() -> None:
-    """Nobody can travel 60 km; ten children of B have no place but one beyond the limit."""
+    """No school takes the ten children of B; those of A, 60 km away, have room to spare."""
     limit = dict.fromkeys(tiny.bare_model().phases, 45.0)
-    loaded = two_places(
-        room=10, model=model(travel_hard_limit_minutes=limit, price_beyond_limit=5e5)
+    areas = tiny.areas("A", "B")
+    areas.loc[1, "easting"] = 460_000.0
+    of_b = [(*row[:2], "SLD", *row[3:]) for row in tiny.joining("B", 2026, 10.0)]
+    loaded = tiny.world(
+        model=model(price_per_minute=1.0, travel_hard_limit_minutes=limit),
+        areas_=areas,
+        provisions=[tiny.provision("P", needs="ASD")],
+        commissioned=tiny.places(("P", 40)),
+        projected=tiny.forecast(*tiny.joining("A", 2026, 10.0), *of_b),
     )
-    finding = tried(loaded, HERE, FAR, capital=1000.0)
-    near, far = row_of(finding, "A"), row_of(finding, "B")
-    # At B they are placed; P is full, so that room for A's children frees it for those of B, who
-    # may travel beyond the limit only where nothing is nearer, and are no less stranded there.
-    assert far["verdict"] == "pays"
-    proven(far, 10 * 5e5 - 1000.0)
-    assert far["children"] == pytest.approx(10.0)
-    assert near["verdict"] == "does not pay"
-    proven(near, -1000.0)
-    assert finding.sentences[0].startswith("Of 2 sites")
+    middle = "430000,300000"
+    finding = tried(loaded, HERE, middle, FAR, needs="ASD|SLD", capital=1000.0)
+    here, between, there = (row_of(finding, site) for site in "ABC")
+    assert there["verdict"] == "pays"
+    assert there["children"] == pytest.approx(10.0)
+    assert there["unmet_spared"] == pytest.approx(10.0)
+    caught = finding.tables["catchment"]
+    assert set(caught["site"]) == {"C"}
+    assert set(caught["area"]) == {"B"}
+    proven(there, 10 * (1e7 - float(caught["minutes"].iloc[0])) - 1000.0)
+    # Half way to them is too far as well: the best that can be said of it is its price.
+    proven(between, -1000.0)
+    assert here["verdict"] == "does not pay"
+    proven(here, -1000.0)
+    assert finding.sentences[0].startswith("Of 3 sites")
     assert f"{FAR} is worth most" in finding.sentences[0]
 
 
