@@ -200,7 +200,7 @@ class Answers:
     def _progress(self, words: str) -> str:
         if self.total < 2:
             return words
-        said = f"{words} ({self._asked + 1} of {self.total}"
+        said = f"{words} ({self._asked + 1} of {max(self.total, self._asked + 1)}"
         if self._searched > 1:
             left = self._seconds / self._searched * (self.total - self._asked)
             said += f", about {fmt.seconds(left)} left" if left >= 1 else ""
