@@ -1027,6 +1027,12 @@ def ranges(
     base = alt.Chart(frame)
     inner = width - 24
     zero = pd.DataFrame({"low": [0.0]})
+
+    def names(**look: Any) -> Any:
+        return base.mark_text(align="left", dy=-17, fontSize=12.5, **look).encode(
+            x=alt.value(0), y=y, text=alt.Text("name:N")
+        )
+
     return _layered(
         [
             alt.Chart(zero).mark_rule(color=INK).encode(x=x),
@@ -1036,9 +1042,9 @@ def ranges(
             base.mark_tick(orient="vertical", size=20, thickness=3, color=NAVY).encode(
                 x=alt.X("middle:Q"), y=y
             ),
-            base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
-                x=alt.value(0), y=y, text=alt.Text("name:N")
-            ),
+            # A white rim keeps the line at nought out of the words.
+            names(color="#ffffff", stroke="#ffffff", strokeWidth=4, strokeJoin="round"),
+            names(color=INK),
         ],
         inner,
         height,
