@@ -1026,25 +1026,22 @@ def ranges(
     )  # fmt: skip
     base = alt.Chart(frame)
     inner = width - 24
-    zero = pd.DataFrame({"low": [0.0]})
-
-    def names(**look: Any) -> Any:
-        return base.mark_text(align="left", dy=-17, fontSize=12.5, **look).encode(
-            x=alt.value(0), y=y, text=alt.Text("name:N")
-        )
-
+    frame["zero"] = 0.0
     return _layered(
         [
-            alt.Chart(zero).mark_rule(color=INK).encode(x=x),
+            # The line at nought is left out where the names stand.
+            base.mark_rule(color=INK, yOffset=-10, y2Offset=13).encode(
+                x=alt.X("zero:Q"), y=y, y2=alt.Y2("row:Q")
+            ),
             base.mark_bar(orient="horizontal", size=13, color=SHADES[0]).encode(
                 x=x, x2=alt.X2("high:Q"), y=y
             ),
             base.mark_tick(orient="vertical", size=20, thickness=3, color=NAVY).encode(
                 x=alt.X("middle:Q"), y=y
             ),
-            # A white rim keeps the line at nought out of the words.
-            names(color="#ffffff", stroke="#ffffff", strokeWidth=4, strokeJoin="round"),
-            names(color=INK),
+            base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
+                x=alt.value(0), y=y, text=alt.Text("name:N")
+            ),
         ],
         inner,
         height,

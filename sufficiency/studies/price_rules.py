@@ -501,6 +501,8 @@ def price_words(row: Mapping[Any, Any]) -> str:
     low, high = float(row["anew_least"]), float(row["anew_most"])
     if not math.isfinite(float(row["anew_pounds"])):
         return "there is no plan"
+    if max(abs(low), abs(high)) < SMALL_CHANGE:
+        return "changes nothing"
     if low > 0:
         return f"costs {fmt.pounds(float(row['anew_pounds']))}"
     if high < 0:
@@ -534,7 +536,7 @@ def _sentences(table: pd.DataFrame) -> list[str]:
         count = len(relaxed) - len(proven)
         said.append(
             f"{fmt.capital_first(fmt.number_of(count, 'rule', 'rules'))} "
-            f"{'is' if count == 1 else 'are'} not proven to cost anything."
+            f"{'costs' if count == 1 else 'cost'} nothing, or not for certain."
         )
     tighter = table[(table["direction"] == TIGHTER) & (table["anew_least"] > 0)]
     for row in tighter.sort_values("anew_pounds", ascending=False).head(1).to_dict("records"):
