@@ -37,6 +37,8 @@ from sufficiency.solving import (
 )
 
 Tell = Callable[[Progress], None]
+HELD = 8
+"""Schedules for which children placed exactly are held: the last that were asked for."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class Study:
             {s: int(t) for s, t in enumerate(question.schemes["committed"]) if t >= 1}
         )
         structure = Structure(**hints(question, self.form.columns, self.form.rows))
+        self._held: dict[bytes, Outcome] = {}
         known = self._values_of_committed if beside else None
         self.search = SchemeSearch(self.form, structure, options, beside=known)
 
@@ -320,7 +323,15 @@ class Study:
             NoPlanError: when the rules do not allow these schemes.
             KeyboardInterrupt: on Ctrl-C.
         """
-        return _placed(self.search.place(values))
+        key = np.round(values[self._at]).astype(bool).tobytes()
+        if (held := self._held.pop(key, None)) is not None:
+            self._held[key] = held
+            return held
+        outcome = _placed(self.search.place(values))
+        self._held[key] = outcome
+        if len(self._held) > HELD:
+            del self._held[next(iter(self._held))]
+        return outcome
 
     def written(self, found: Outcome, without: Plan | None = None, prices: bool = True) -> Plan:
         """An outcome as tables; ``without`` is the plan without new schemes."""

@@ -298,7 +298,7 @@ def _add_choices(
                          help="a scheme to rank, by its identifier; may be given again (default: "
                          "all candidates)")  # fmt: skip
     _add_search(
-        command, "runs/NAME-rank-sites", 120.0, "0.5%%, and down to 0.2%% where that can decide"
+        command, "runs/NAME-rank-sites", 120.0, "0.5%%, and down to 0.3%% where that can decide"
     )
     command = add("alternatives", "Find the best plans that differ in their schemes, each with its "
                   "proven distance from the best.", _alternatives)  # fmt: skip

@@ -1195,9 +1195,9 @@ def frontier(
                       format=",.3~g"),
     )  # fmt: skip
     other = pd.DataFrame({"x": [mark[0]], "y": [mark[1]], "text": [mark_label]})
-    # The label stands on the side where there is room.
+    # No plan lies below the steps, so there is room for the label above the mark; it runs inwards.
     side: dict[str, Any] = (
-        {"align": "right", "dx": -10} if mark[0] > right / 2 else {"align": "left", "dx": 10}
+        {"align": "right", "dx": 8} if mark[0] > right / 2 else {"align": "left", "dx": -8}
     )
     base = alt.Chart(frame).encode(x=x, y=y)
     layers = [
@@ -1207,7 +1207,7 @@ def frontier(
         .encode(text="text:N"),
         alt.Chart(other).mark_point(filled=True, shape="diamond", size=130, opacity=1,
                                     color=ORANGE).encode(x="x:Q", y="y:Q"),
-        alt.Chart(other).mark_text(baseline="top", dy=8, fontSize=12, color=INK, **side)
+        alt.Chart(other).mark_text(baseline="bottom", dy=-10, fontSize=12, color=INK, **side)
         .encode(x="x:Q", y="y:Q", text="text:N"),
     ]  # fmt: skip
     return _layered(layers, width - 90, 300)

@@ -138,7 +138,7 @@ def fill(
     template = environment.from_string((shipped / "page.html").read_text(encoding="utf-8"))
     # Charts are checked against the schema in the tests; here that takes as long as drawing them.
     with debug_mode(False):
-        return template.render(
+        page = template.render(
             style=Markup((shipped / "page.css").read_text(encoding="utf-8")),
             title=title,
             about=about,
@@ -153,6 +153,8 @@ def fill(
             picture=picture,
             drawing=drawing,
         )
+    # A browser may break a line between the minus and the pound sign; a word joiner forbids it.
+    return page.replace("\u2212\u00a3", "\u2212\u2060\u00a3")
 
 
 def banners(run: Run) -> list[Banner]:

@@ -34,6 +34,41 @@ def folder_of(scenario: str, kind: str) -> Path:
     return RUNS / f"{scenario}-{kind}"
 
 
+class Kept:
+    """Small JSON files in the ``answers`` of a finding's folder, each under a key of content.
+
+    What cannot be written is worked out again: the finding itself will say if its folder cannot be
+    written.
+
+    Args:
+        folder: of the finding; None: nothing is kept.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = None if folder is None else folder / ANSWERS
+
+    def read(self, key: str) -> Any:
+        """What is kept under a key; None where it is missing or damaged."""
+        if self.folder is None:
+            return None
+        try:
+            return json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def write(self, key: str, data: Mapping[str, Any]) -> None:
+        """Keep something under a key: written aside, then renamed."""
+        if self.folder is None:
+            return
+        aside = self.folder / f".{key}.{os.getpid()}.unfinished"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+            aside.replace(self.folder / f"{key}.json")
+        except OSError:
+            aside.unlink(missing_ok=True)
+
+
 class Answers:
     """Asks a study; answers that are kept in a folder are not searched again.
 
@@ -55,7 +90,7 @@ class Answers:
         tell: Tell | None = None,
     ) -> None:
         self.study, self.total = study, total
-        self._folder = folder / ANSWERS if folder is not None else None
+        self.kept = Kept(folder)
         self._tell = tell or (lambda words: None)
         self._asked, self._searched, self._seconds = 0, 0, 0.0
         self._content: str | None = None
@@ -155,17 +190,17 @@ class Answers:
     def stopped(self) -> Stopped:
         """What is said after Ctrl-C."""
         count = f"{self._asked} of {self.total}" if self.total else str(self._asked)
-        if self._folder is None or not self._asked:
+        if self.kept.folder is None or not self._asked:
             return Stopped("Interrupted; nothing was written.")
         return Stopped(
             f"Interrupted; {count} questions were answered. Their answers are kept in "
-            f"{self._folder}: run the same command again to go on from there."
+            f"{self.kept.folder}: run the same command again to go on from there."
         )
 
     def _progress(self, words: str) -> str:
         if self.total < 2:
             return words
-        said = f"{words} ({self._asked + 1} of {self.total}"
+        said = f"{words} ({self._asked + 1} of {max(self.total, self._asked + 1)}"
         if self._searched > 1:
             left = self._seconds / self._searched * (self.total - self._asked)
             said += f", about {fmt.seconds(left)} left" if left >= 1 else ""
@@ -197,12 +232,10 @@ class Answers:
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
     def _kept(self, key: str, ask: Ask) -> Answered | None:
-        if self._folder is None:
+        found = self.kept.read(key)
+        if found is None:
             return None
         try:
-            found: dict[str, Any] = json.loads(
-                (self._folder / f"{key}.json").read_text(encoding="utf-8")
-            )
             return self.study.recalled(
                 ask,
                 status=str(found["status"]),
@@ -211,13 +244,10 @@ class Answers:
                 opens={str(s): int(y) for s, y in found["opens"].items()},
                 seconds=float(found["seconds"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            # A file that is missing or damaged is an answer that is not known.
-            return None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None  # a file that was damaged is an answer that is not known
 
     def _keep(self, key: str, answered: Answered) -> None:
-        if self._folder is None:
-            return
         found = {
             "status": answered.status,
             "objective": answered.objective if answered.found else None,
@@ -225,15 +255,7 @@ class Answers:
             "opens": dict(sorted(answered.opens.items())),
             "seconds": round(answered.seconds, 3),
         }
-        aside = self._folder / f".{key}.{os.getpid()}.unfinished"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-            aside.replace(self._folder / f"{key}.json")
-        except OSError:
-            # What cannot be kept is asked again; the finding itself will say if it cannot be
-            # written.
-            aside.unlink(missing_ok=True)
+        self.kept.write(key, found)
 
 
 def _number(value: Any, absent: float) -> float:

@@ -35,7 +35,7 @@ from sufficiency.pipeline import Loaded
 from sufficiency.placement.question import Question
 from sufficiency.plan import Plan
 from sufficiency.plan.finding import Finding
-from sufficiency.problems import NoPlanError, Problems
+from sufficiency.problems import Problems
 from sufficiency.reports import formatting as fmt
 from sufficiency.rules import PlanningModel, load_model
 from sufficiency.shipped import model_path
@@ -114,11 +114,8 @@ def bases(
     for number, (policy, model) in enumerate(models.items(), start=1):
         asked[policy] = inquire(replace(loaded, model=model), **options, tell=on_progress)
         with asked[policy] as one:
-            one.study.check()
             said(f"{fmt.capital_first(policy)} ({number} of {len(models) + 1})")
-            found[policy] = one.best(Ask(), f"The best plan: {policy} ({number} of 4)")
-        if not found[policy].found:
-            raise NoPlanError(f"No plan was found for {policy} ({found[policy].status}).")
+            found[policy] = one.best_or_why(words=f"The best plan: {policy} ({number} of 4)")
     free, only = asked[FREE], asked[ONLY]
     with free, only:
         for policy, answer in found.items():
@@ -273,9 +270,7 @@ def _fewest_special(only: Inquiry, folder: Path | None) -> tuple[Plan, float, fl
     measure = _special(question)
     priced = of_question(only, with_price(question, measure), folder=folder)
     with priced:
-        answer = priced.best(Ask(), "As many children in bases as can be (4 of 4)")
-    if not answer.found:
-        raise NoPlanError(f"No plan was found with bases alone ({answer.status}).")
+        answer = priced.best_or_why(words="As many children in bases as can be (4 of 4)")
     outcome = priced.study.placed_for(answer.opens)
     plan = only.study.written(outcome, prices=False)
     measured = measures_of(plan, only.loaded)
@@ -456,9 +451,10 @@ def _sentences(
     )
     if children > 0:
         shares = [
-            f"{fmt.children(float(by_reason[r]))} {_reason_words(r)}"
+            f"{words} {_reason_words(r, words == fmt.children(1))}"
             for r in REASONS
             if float(by_reason.get(r, 0.0)) >= 0.5
+            for words in [fmt.children(float(by_reason[r]))]
         ]
         if shares:
             said.append(f"Of them: {'; '.join(shares)}.")
@@ -472,11 +468,12 @@ def _sentences(
         if float(row["above_most"]) < 1:
             said.append(f"{fmt.capital_first(policy)} costs no more than the unconstrained plan.")
             continue
+        ends = [fmt.pounds(float(row[c])) for c in ("above_least", "above_most")]
+        proof = "proven" if ends[0] == ends[1] else f"proven: between {ends[0]} and {ends[1]}"
         text = (
             f"{fmt.capital_first(policy)} costs {fmt.pounds(float(row['above_pounds']))} more "
-            f"than the unconstrained plan at present value (proven: between "
-            f"{fmt.pounds(float(row['above_least']))} and "
-            f"{fmt.pounds(float(row['above_most']))}), priced failures included, and builds "
+            f"than the unconstrained plan at present value ({proof}), priced failures included, "
+            f"and builds "
             f"{fmt.places(float(row['special_places']))} in special schools instead of "
             f"{fmt.places(float(rows[FREE]['special_places']))}"
         )
@@ -491,12 +488,13 @@ def _sentences(
     return said
 
 
-def _reason_words(reason: str) -> str:
+def _reason_words(reason: str, one: bool) -> str:
     return {
-        SETTLED: "are settled there today",
-        SUPPORT: f"need more support than a base gives ({TIERS[3].lower()} or more)",
-        NO_BASE: "have a need or an age that no base takes",
-        TOO_FAR: "have no base within the limits on journeys",
+        SETTLED: f"{'is' if one else 'are'} settled there today",
+        SUPPORT: f"{'needs' if one else 'need'} more support than a base gives "
+        f"({TIERS[3].lower()} or more)",
+        NO_BASE: f"{'has' if one else 'have'} a need or an age that no base takes",
+        TOO_FAR: f"{'has' if one else 'have'} no base within the limits on journeys",
         FULL: "could be in a base that is full or not chosen",
     }[reason]
 

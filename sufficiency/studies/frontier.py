@@ -34,7 +34,6 @@ from sufficiency.asking import Answered, Ask
 from sufficiency.pipeline import Loaded
 from sufficiency.placement.question import Floats, Question
 from sufficiency.plan.finding import Finding
-from sufficiency.problems import NoPlanError
 from sufficiency.reports import formatting as fmt
 from sufficiency.studies.inquiry import (
     INDEPENDENT,
@@ -53,6 +52,8 @@ KIND: Final = "frontier"
 AGAINST: Final = ("independent-share", "minutes", "unmet")
 MINUTES_AS_DEAR: Final = 60.0
 """One-way minutes a day that count as dear as no place at all, when minutes are minimised."""
+SEARCHED: Final = "searched_pounds"
+"""What a schedule costs with the measure's price, kept among its measures."""
 
 
 @dataclass(frozen=True)
@@ -177,10 +178,7 @@ def frontier(
                     folder=folder, total=1, tell=on_progress)  # fmt: skip
     refuse_without_candidates(plain)
     with plain:
-        plain.study.check()
-        cheapest = plain.best(Ask(), "The plan of least cost")
-        if not cheapest.found:
-            raise NoPlanError(f"No plan was found ({cheapest.status}).")
+        cheapest = plain.best_or_why(words="The plan of least cost")
         measure = measure_of(plain.question, against)
         priced = of_question(plain, with_price(plain.question, measure), folder=folder)
         priced.answers.total = points
@@ -219,9 +217,7 @@ def _answers(priced: Inquiry, points: int) -> list[tuple[float, Answered]]:
     what it proves holds for every smaller limit.
     """
     decided = priced.capital(priced.decided)
-    widest = priced.best(Ask(), "As much capital as is of use")
-    if not widest.found:
-        raise NoPlanError(f"No plan was found ({widest.status}).")
+    widest = priced.best_or_why(words="As much capital as is of use")
     most = max(priced.capital(widest.opens) - decided, 0.0)
     limits = [most * i / max(points - 1, 1) for i in range(points)]
     for limit in reversed(limits[:-1]):
@@ -276,13 +272,14 @@ def _rows(
             continue
         before = set(chosen[-1]) if len(rows) > 1 else set(schedules[best])
         mine = set(schedules[best])
-        priced_cost = priced.study.placed_for(schedules[best]).objective
         rows.append(
             {
                 "point": len(rows),
                 "limit_pounds": limit,
                 "value": value,
-                "gap_value": max(priced_cost - answer.bound, 0.0) / measure.price / measure.whole,
+                "gap_value": max(measured[best][SEARCHED] - answer.bound, 0.0)
+                / measure.price
+                / measure.whole,
                 "status": answer.status,
                 "added": "|".join(s for s in plain.names if s in mine - before),
                 "left_out": "|".join(s for s in plain.names if s in before - mine),
@@ -298,13 +295,16 @@ def _rows(
         for s in names
         if s in opens
     ]  # fmt: skip
-    return pd.DataFrame(rows), pd.DataFrame(
+    return pd.DataFrame(rows).drop(columns=SEARCHED), pd.DataFrame(
         opened, columns=["point", "scheme", "name", "opens", "decided"]
     )
 
 
 def _measured(plain: Inquiry, priced: Inquiry, opens: Schedule) -> dict[str, float]:
-    """Measures of children placed as the priced question has them, at the plain one's prices."""
+    """Measures of children placed as the priced question has them, at the plain one's prices.
+
+    With what the schedule costs in the priced question, under :data:`SEARCHED`.
+    """
 
     def work() -> dict[str, float]:
         outcome = priced.study.placed_for(opens)
@@ -313,12 +313,16 @@ def _measured(plain: Inquiry, priced: Inquiry, opens: Schedule) -> dict[str, flo
         at, index = plain.study.form.columns.of("placed")
         minutes = years_of(question) * question.arcs["minutes"].to_numpy(float)
         summed = float((outcome.values[at] * minutes[index]).sum())
-        return {**measures_of(plan, plain.loaded), "all_child_minutes": summed}
+        return {
+            **measures_of(plan, plain.loaded),
+            "all_child_minutes": summed,
+            SEARCHED: outcome.objective,
+        }
 
     text = json.dumps(
         [plain.study.fingerprint(), priced.study.fingerprint(), sorted(opens.items())]
     )
-    key = "point-" + hashlib.sha256(text.encode()).hexdigest()[:32]
+    key = "plan-point-" + hashlib.sha256(text.encode()).hexdigest()[:32]
     return plain.kept(key, work)
 
 

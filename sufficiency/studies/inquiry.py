@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -26,7 +25,6 @@ from sufficiency.asking import Answered, Ask, Study
 from sufficiency.pipeline import Loaded
 from sufficiency.placement.question import Question
 from sufficiency.plan import Plan
-from sufficiency.plan.finding import ANSWERS
 from sufficiency.problems import InputError, Problems, Stopped, near
 from sufficiency.reports import formatting as fmt
 from sufficiency.solving import SolveOptions
@@ -70,7 +68,6 @@ class Inquiry:
         self.tell = tell or (lambda words: None)
         self.searched = 0
         self.folder = folder
-        self._folder = folder / ANSWERS if folder is not None else None
         self._known: list[Answered] = []
         self._capital = study.capital()
         self._content = ""
@@ -90,11 +87,11 @@ class Inquiry:
 
     def stopped(self) -> Stopped:
         """What is said after Ctrl-C."""
-        kept = self._folder is not None and self._folder.is_dir() and any(self._folder.iterdir())
-        if not kept:
+        folder = self.answers.kept.folder
+        if folder is None or not folder.is_dir() or not any(folder.iterdir()):
             return Stopped("Interrupted; nothing was written.")
         return Stopped(
-            f"Interrupted; the answers found so far are kept in {self._folder}: run the same "
+            f"Interrupted; the answers found so far are kept in {folder}: run the same "
             "command again to go on from there."
         )
 
@@ -132,6 +129,14 @@ class Inquiry:
             needs.setdefault(ids[scheme], set()).add(ids[needed])
         return _closure(schemes, needs)
 
+    def rivals(self, scheme: str) -> set[str]:
+        """Schemes of which only one can open together with it, and what requires them."""
+        ids = list(self.names)
+        number = ids.index(scheme)
+        groups = [members for _, members in self.question.exclusive if number in members]
+        others = {ids[s] for members in groups for s in members if s != number}
+        return others | self.dependants(others)
+
     def dependants(self, schemes: Iterable[str]) -> set[str]:
         """What requires schemes, and what requires that; the schemes themselves not counted."""
         ids = list(self.names)
@@ -165,6 +170,21 @@ class Inquiry:
         known = self.known(ask)
         return replace(known, status=found.status) if known.gap > wanted else known
 
+    def best_or_why(
+        self, ask: Ask | None = None, words: str = "The best plan", *, gap: float | None = None
+    ) -> Answered:
+        """The same where the study cannot go on without a plan.
+
+        Raises:
+            NoPlanError: when no plan obeys the rules, with those that contradict each other; or
+                when none was found in time.
+            Stopped: on Ctrl-C.
+        """
+        found = self.best(ask, words, gap=gap)
+        if not found.found:
+            raise self.answers.none_found(found)
+        return found
+
     def learn(self, ask: Ask, objective: float, bound: float, opens: Schedule) -> None:
         """Take over what was worked out elsewhere about the same model.
 
@@ -178,6 +198,18 @@ class Inquiry:
             self.study.recalled(ask, status="known", objective=objective, bound=bound,
                                 opens=opens, seconds=0.0)
         )  # fmt: skip
+
+    def exactly(self, opens: Schedule, words: str = "") -> Answered:
+        """The plan that opens these schemes in these Septembers and no others; without a search.
+
+        Its cost is infinite where the rules do not allow it.
+        """
+        self.answers.total += 1
+        found = self.answers.exactly(opens, words)
+        if found.found:
+            # One schedule proves nothing of others.
+            self.learn(Ask(), found.objective, -math.inf, opens)
+        return found
 
     def known(self, ask: Ask) -> Answered:
         """What all answers so far say together of a question; nothing is searched."""
@@ -233,21 +265,12 @@ class Inquiry:
 
     def kept(self, key: str, work: Callable[[], dict[str, float]]) -> dict[str, float]:
         """Numbers that are worked out once and kept beside the answers, by a key of content."""
-        if self._folder is not None:
-            try:
-                found = json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
-                return {str(k): float(v) for k, v in found.items()}
-            except (OSError, ValueError, TypeError, AttributeError):
-                pass  # A file that is missing or damaged holds numbers that are not known.
+        try:
+            return {str(k): float(v) for k, v in self.answers.kept.read(key).items()}
+        except (ValueError, TypeError, AttributeError):
+            pass  # what is missing or damaged is worked out
         found = work()
-        if self._folder is not None:
-            aside = self._folder / f".{key}.{os.getpid()}.unfinished"
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                aside.write_text(json.dumps(found) + "\n", encoding="utf-8")
-                aside.replace(self._folder / f"{key}.json")
-            except OSError:
-                aside.unlink(missing_ok=True)
+        self.answers.kept.write(key, found)
         return found
 
 

@@ -29,11 +29,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sufficiency.asking import Ask
 from sufficiency.pipeline import Loaded
 from sufficiency.plan import Plan
 from sufficiency.plan.finding import Finding
-from sufficiency.problems import NoPlanError, Problems, near
+from sufficiency.problems import Problems, near
 from sufficiency.reports import formatting as fmt
 from sufficiency.rules import PlanningModel
 from sufficiency.studies.inquiry import (
@@ -136,10 +135,7 @@ def marginal(
     if changes is not None:
         refuse_changes(loaded, changes)
     with plain:
-        plain.study.check()
-        best = plain.best(Ask(), "The plan of least cost")
-        if not best.found:
-            raise NoPlanError(f"No plan was found ({best.status}).")
+        best = plain.best_or_why(words="The plan of least cost")
         wider = _with_more_places(plain, limited, (*PARTS, *sorted({1, *sizes})))
         with wider:
             wider.tell("Prices of places")

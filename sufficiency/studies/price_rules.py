@@ -108,10 +108,7 @@ def price_rules(
                     folder=folder, total=1, tell=on_progress)  # fmt: skip
     rows: list[dict[str, Any]] = []
     with plain:
-        plain.study.check()
-        best = plain.best(Ask(), "The best plan as things are")
-        if not best.found:
-            raise NoPlanError(f"No plan was found ({best.status}).")
+        best = plain.best_or_why(words="The best plan as things are")
         found: dict[str, Answered] = {}
         for _ in range(ROUNDS):
             reference = plain.plan(best.opens)
@@ -460,12 +457,7 @@ def _anew(
     if (former := answered.get(key)) is not None:
         asked.learn(ask, former.objective, former.bound, former.opens)
         return asked.known(ask)
-    if line.change is not None:
-        asked.study.check()
-    found = asked.best(ask, f"{line.words}: planned anew")
-    if not found.found:
-        raise NoPlanError(f"No plan was found ({found.status}).")
-    answered[key] = found
+    found = answered[key] = asked.best_or_why(ask, f"{line.words}: planned anew")
     return found
 
 
@@ -509,6 +501,8 @@ def price_words(row: Mapping[Any, Any]) -> str:
     low, high = float(row["anew_least"]), float(row["anew_most"])
     if not math.isfinite(float(row["anew_pounds"])):
         return "there is no plan"
+    if max(abs(low), abs(high)) < SMALL_CHANGE:
+        return "changes nothing"
     if low > 0:
         return f"costs {fmt.pounds(float(row['anew_pounds']))}"
     if high < 0:
@@ -542,7 +536,7 @@ def _sentences(table: pd.DataFrame) -> list[str]:
         count = len(relaxed) - len(proven)
         said.append(
             f"{fmt.capital_first(fmt.number_of(count, 'rule', 'rules'))} "
-            f"{'is' if count == 1 else 'are'} not proven to cost anything."
+            f"{'costs' if count == 1 else 'cost'} nothing, or not for certain."
         )
     tighter = table[(table["direction"] == TIGHTER) & (table["anew_least"] > 0)]
     for row in tighter.sort_values("anew_pounds", ascending=False).head(1).to_dict("records"):

@@ -33,7 +33,6 @@ import pandas as pd
 from sufficiency.asking import Answered, Ask, difference
 from sufficiency.pipeline import Loaded
 from sufficiency.plan.finding import Finding
-from sufficiency.problems import NoPlanError
 from sufficiency.reports import formatting as fmt
 from sufficiency.studies.inquiry import (
     Countdown,
@@ -56,9 +55,9 @@ STANDINGS: Final = {
     OPEN: "Not proven either way",
 }
 """How a scheme stands in the plans that are near the best."""
-FIRST_GAP, FINEST_GAP = 0.005, 0.002
-"""Relative gaps, where none is asked for: every question is proven to the first; one that a finer
-gap can decide is asked again, down to the finest. What is nearer than that is a near-tie."""
+BEST_GAP, FIRST_GAP, FINEST_GAP = 0.002, 0.005, 0.003
+"""Relative gaps, where none is asked for: of the best plan, of every other question, and of those
+that a finer gap can decide, at the least. What is nearer than the finest is a near-tie."""
 WITHIN: Final = 0.005
 """Share above the least cost up to which a plan is near the best: what optimise leaves open."""
 
@@ -126,11 +125,12 @@ def rank_sites(
     refuse_without_candidates(asked)
     check_names(schemes, asked.candidates, "candidate scheme", "--scheme")
     wanted = [s for s in asked.candidates if not schemes or s in schemes]
-    asked.answers.total = 2 + 3 * len(wanted) + max(plans - 1, 0)
+    # The best plan is asked for three times: to its own gap, to that of the others, as a plan.
+    asked.answers.total = 3 + 3 * len(wanted) + plans
     with asked:
-        best, nothing, standings = standings_of(asked, wanted)
-        finest = FINEST_GAP if gap is None else gap
-        found = best_plans(asked, plans, finest) if plans else []
+        asked.best_or_why(gap=BEST_GAP if gap is None else gap)
+        best, nothing, standings = standings_of(asked, wanted, None if gap is not None else within)
+        found = best_plans(asked, plans) if plans else []
         if gap is None:
             _sharpen(asked, wanted, within)
         # What was found on the way may be better than what was found first.
@@ -181,10 +181,8 @@ def alternatives(
                     folder=folder, total=plans, tell=on_progress)  # fmt: skip
     refuse_without_candidates(asked)
     with asked:
-        asked.study.check()
+        asked.best_or_why()
         found = best_plans(asked, plans)
-        if not found:
-            raise NoPlanError("No plan was found.")
         best = asked.known(Ask())
         listed, opened = _plan_rows(asked, found, best)
     stamp = stamp_of(asked, clock, best=_as_stamped(best), names=asked.names,
@@ -203,30 +201,56 @@ def alternatives(
 
 
 def standings_of(
-    asked: Inquiry, schemes: Sequence[str]
+    asked: Inquiry, schemes: Sequence[str], within: float | None
 ) -> tuple[Answered, Answered, list[Standing]]:
     """The best plan, the best with nothing new, and for every scheme those with and without it.
+
+    Args:
+        asked: the study.
+        schemes: that are looked at.
+        within: share up to which a plan is near the best: questions are asked as nearly as can
+            decide how a scheme stands; None: all to the gap of the study.
 
     Raises:
         NoPlanError: when no plan obeys the rules.
     """
-    asked.study.check()
-    best = asked.best(Ask(), "The best plan")
-    if not best.found:
-        raise NoPlanError(f"No plan was found ({best.status}).")
+    best = asked.best_or_why()
     nothing = asked.best(_only(asked, ()), "The best plan with nothing new")
     # Plans that are alike are asked for one after the other: children hardly move between them.
     alone = {s: asked.best(_only(asked, [s]), f"Only {asked.names[s]}") for s in schemes}
-    others = {
-        s: (
-            asked.best(Ask.that(force=[s]), f"The best plan with {asked.names[s]}"),
-            asked.best(Ask.that(forbid=[s]), f"The best plan without {asked.names[s]}"),
+    others = {}
+    for s in schemes:
+        # The best plan with one scheme more or less is often near enough to need no search.
+        for schedule in _near_by(asked, best, s):
+            asked.exactly(schedule, f"Placing children in plans near the best: {asked.names[s]}")
+        force, forbid = Ask.that(force=[s]), Ask.that(forbid=[s])
+        gaps = [
+            None if within is None else _deciding(asked, ask, within) for ask in (force, forbid)
+        ]
+        others[s] = (
+            asked.best(force, f"The best plan with {asked.names[s]}", gap=gaps[0]),
+            asked.best(forbid, f"The best plan without {asked.names[s]}", gap=gaps[1]),
         )
-        for s in schemes
-    }
     return best, nothing, [
         Standing(s, s in best.opens, alone[s], *others[s]) for s in schemes
     ]  # fmt: skip
+
+
+def _near_by(asked: Inquiry, best: Answered, scheme: str) -> list[dict[str, int]]:
+    """The best plan without a scheme that it opens, or with one that it leaves out."""
+    opens = dict(best.opens)
+    if scheme in opens:
+        out = {scheme, *asked.dependants([scheme])}
+        return [{s: y for s, y in opens.items() if s not in out}]
+    table, base = by_id(asked.question.schemes, "scheme"), asked.question.settings.base_year
+    added = [scheme, *sorted(asked.required([scheme]) - set(opens))]
+    out = asked.rivals(scheme)
+    kept = {s: y for s, y in opens.items() if s not in out}
+    first = max(base + int(table[s]["earliest"]) for s in added)
+    last = min(base + int(table[s]["latest"]) for s in added)
+    first = max(first, *(kept[s] for s in asked.required([scheme]) if s in kept), first)
+    years = sorted({first, last}) if first <= last else []
+    return [{**kept, **dict.fromkeys(added, year)} for year in years]
 
 
 def _only(asked: Inquiry, schemes: Sequence[str]) -> Ask:
@@ -247,33 +271,38 @@ def _again(
     ]  # fmt: skip
 
 
-def _sharpen(asked: Inquiry, schemes: Sequence[str], within: float) -> None:
-    """Ask again, to a finer gap, what such a gap can decide and the first did not.
+def _deciding(asked: Inquiry, ask: Ask, within: float) -> float | None:
+    """The gap that can decide a question, as far as is known of it; None: that of the study.
 
-    A difference of *w* can be told from nought when both gaps are well below *w*; one of more than
-    the room near the best can be told from that room.
+    A difference of *w* can be told from nought when the gap is well below *w*; one of more than the
+    room near the best can be told from that room.
     """
+    best, answer = asked.known(Ask()), asked.known(ask)
+    apart = (answer.objective - best.objective) / abs(best.objective)
+    room = within if apart > within + FINEST_GAP else 0.0
+    decided = answer.bound > best.objective + room * abs(best.objective)
+    if not math.isfinite(apart) or decided or apart - room < FINEST_GAP:
+        return None
+    return min(max(0.8 * (apart - room), FINEST_GAP), FIRST_GAP)
+
+
+def _sharpen(asked: Inquiry, schemes: Sequence[str], within: float) -> None:
+    """Ask again what a finer gap can decide, now that more is known."""
     waiting: list[tuple[float, Ask, str]] = []
     for scheme in schemes:
-        best = asked.known(Ask())
         for ask, words in (
             (Ask.that(force=[scheme]), "with"),
             (Ask.that(forbid=[scheme]), "without"),
         ):
-            answer = asked.known(ask)
-            apart = (answer.objective - best.objective) / abs(best.objective)
-            room = within if apart > within + FINEST_GAP else 0.0
-            decided = answer.bound > best.objective + room * abs(best.objective)
-            if not math.isfinite(apart) or decided or apart - room < FINEST_GAP:
-                continue
-            gap = min(max(0.8 * (apart - room), FINEST_GAP), 0.9 * answer.gap)
-            waiting.append((gap, ask, f"More exactly: {words} {asked.names[scheme]}"))
+            gap = _deciding(asked, ask, within)
+            if gap is not None and gap < asked.known(ask).gap:
+                waiting.append((gap, ask, f"More exactly: {words} {asked.names[scheme]}"))
     asked.answers.total += len(waiting)
     for gap, ask, words in waiting:
         asked.best(ask, words, gap=gap)
 
 
-def best_plans(asked: Inquiry, plans: int, gap: float | None = None) -> list[Answered]:
+def best_plans(asked: Inquiry, plans: int) -> list[Answered]:
     """The best plans whose sets of schemes differ, in the order in which they were found.
 
     Each is the answer to: the best plan whose schemes, open by the last planned year, are none of
@@ -286,7 +315,6 @@ def best_plans(asked: Inquiry, plans: int, gap: float | None = None) -> list[Ans
         answer = asked.best(
             Ask.that(unlike=before),
             "The best plan" if not found else f"The best plan other than {len(found)} known",
-            gap=gap,
         )
         if not answer.found:
             break

@@ -172,9 +172,8 @@ class _Trial:
         self.first, self.last = loaded.scenario.first_year, loaded.scenario.last_year
         self.tested = {place.scheme for place in where}
         q = self.study.question
-        self.ids = [str(s) for s in q.schemes["scheme"]]
-        committed = q.schemes["committed"].to_numpy(int)
-        self.committed = {s for s, t in zip(self.ids, committed, strict=True) if t >= 1}
+        committed = q.schemes["committed"].to_numpy(int) >= 1
+        self.committed = set(q.schemes.loc[committed, "scheme"].astype(str))
         self.asked_gap, self.seconds = options.gap, options.time_limit
 
     # -------------------------------------------------------------- questions
@@ -199,17 +198,18 @@ class _Trial:
                 )
                 if not found.found:
                     raise answers.none_found(found)
-                without = _better(found, without)
+                without = self._held(_better(found, without))
                 for place in self.where:
-                    known = worth.get(place.label)
-                    if known is not None and known.verdict != UNCLEAR:
+                    label = place.label
+                    if label in worth and worth[label].verdict != UNCLEAR:
                         continue
-                    with_it = self._with(answers, place, without, gap)
+                    with_it = self._with(answers, place, without, gap, plans.get(label))
                     if with_it is None:
-                        worth[place.label] = Worth(None)
+                        worth[label] = Worth(None)
                         continue
-                    plans[place.label] = _better(with_it, plans.get(place.label))
-                    without = self._left_out(answers, place, plans[place.label], without, gap)
+                    plans[label] = with_it
+                    if Worth(with_it, *difference(without, with_it)).verdict == UNCLEAR:
+                        without = self._left_out(answers, place, with_it, without)
                 for label, with_it in plans.items():
                     worth[label] = Worth(with_it, *difference(without, with_it))
                 if all(w.verdict != UNCLEAR for w in worth.values()):
@@ -218,42 +218,39 @@ class _Trial:
         return without, worth
 
     def _with(
-        self, answers: Answers, place: Place, without: Answered, gap: float
+        self, answers: Answers, place: Place, without: Answered, gap: float, known: Answered | None
     ) -> Answered | None:
-        """The best plan with one site: that without it and the site on top is the first to beat."""
+        """The best plan with one site. Where that leaves open whether it pays, the best plan
+        without it is tried with the site on top."""
         others = self.tested - {place.scheme}
-        opens = self.school.opens or earliest(self.before, self.school.kind)
-        on_top = answers.best(
-            self._exactly({**without.opens, place.scheme: opens}),
-            f"Placing children with {place.name} added", gap=gap, time_limit=self.seconds,
-        )  # fmt: skip
         found = answers.best(
             Ask.that(force=[place.scheme], forbid=others),
             f"Searching for the best plan with {place.name}", gap=gap, time_limit=self.seconds,
         )  # fmt: skip
-        best = _better(found, on_top)
+        best = self._held(_better(found, known))
+        if not best.found or Worth(best, *difference(without, best)).verdict == UNCLEAR:
+            opens = self.school.opens or earliest(self.before, self.school.kind)
+            on_top = {**without.opens, place.scheme: opens}
+            words = f"Placing children with {place.name} added"
+            best = _better(best, answers.exactly(on_top, words))
         return best if best.found else None
 
+    def _held(self, found: Answered) -> Answered:
+        """The same; children are placed for it while the solver stands there, and held."""
+        if found.found:
+            self.study.placed_for(found.opens)
+        return found
+
     def _left_out(
-        self, answers: Answers, place: Place, found: Answered, without: Answered, gap: float
+        self, answers: Answers, place: Place, found: Answered, without: Answered
     ) -> Answered:
         """The plan with a site, less the site, where that beats the best known without it."""
         less = {s: y for s, y in found.opens.items() if s != place.scheme}
         if less == dict(without.opens):
             return without
-        other = answers.best(
-            self._exactly(less),
-            f"Placing children with {place.name} left out",
-            gap=gap,
-            time_limit=self.seconds,
+        return _better(
+            without, answers.exactly(less, f"Placing children with {place.name} left out")
         )
-        return _better(without, other)
-
-    def _exactly(self, opens: Mapping[str, int]) -> Ask:
-        """These schemes in these Septembers and no others."""
-        free = {s: y for s, y in opens.items() if s not in self.committed}
-        forbid = [s for s in self.ids if s not in free and s not in self.committed]
-        return Ask.that(opens=free, forbid=forbid)
 
     # -------------------------------------------------------------- finding
 
@@ -686,11 +683,12 @@ def _verdict_words(row: Mapping[Any, Any], stamp: Mapping[str, Any]) -> tuple[st
     }[str(verdict)]
     least, most = float(row["worth_least_pounds"]), float(row["worth_most_pounds"])
     money = float(row["net_present_value_pounds"])
+    ends = [fmt.pounds(least), fmt.pounds(most)]
+    worth = ends[0] if ends[0] == ends[1] else f"between {ends[0]} and {ends[1]}"
     said = [
         lead,
-        f"Counting failures that it spares as the plan prices them, it is worth between "
-        f"{fmt.pounds(least)} and {fmt.pounds(most)}; in money alone its net present value is "
-        f"{fmt.pounds(money)}.",
+        f"Counting failures that it spares as the plan prices them, it is worth {worth}; in money "
+        f"alone its net present value is {fmt.pounds(money)}.",
     ]
     if math.isfinite(other := float(row.get("over_grant_least_pounds", math.nan))):
         highest = float(row["over_grant_most_pounds"])

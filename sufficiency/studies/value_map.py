@@ -27,7 +27,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,13 +48,13 @@ from shapely.geometry import Point, box
 from sufficiency.asking import Answered, Study
 from sufficiency.geography.travel import straight_km, straight_line_minutes
 from sufficiency.pipeline import Loaded, provenance, study
-from sufficiency.plan.finding import ANSWERS, Finding
+from sufficiency.plan.finding import Finding
 from sufficiency.plan.tables import weighted_quantile
 from sufficiency.problems import NoPlanError, Problems, Stopped
 from sufficiency.reports import formatting as fmt
 from sufficiency.solving import Outcome, SolveOptions, StandardForm, solve
 from sufficiency.studies import appraisal
-from sufficiency.studies.answers import Answers
+from sufficiency.studies.answers import Answers, Kept
 from sufficiency.studies.appraisal import Appraised
 from sufficiency.studies.sites import (
     PREFIX,
@@ -560,7 +559,7 @@ class _Survey:
         self.children = np.full(count, np.nan)
         self.found: dict[int, Exact] = {}
         self.fixed = math.nan
-        self._path = None if folder is None else folder / ANSWERS / f"map-{self._key()}.json"
+        self._kept, self._key = Kept(folder), f"map-{self._content()}"
         self._read()
 
     @cached_property
@@ -637,11 +636,11 @@ class _Survey:
 
     def stopped(self) -> Stopped:
         """What is said after Ctrl-C."""
-        if self._path is None or not math.isfinite(self.fixed):
+        if self._kept.folder is None or not math.isfinite(self.fixed):
             return Stopped("Interrupted; nothing was written.")
         return Stopped(
             f"Interrupted; {len(self.found)} points were valued exactly. What is known is kept in "
-            f"{self._path.parent}: run the same command again to go on from there."
+            f"{self._kept.folder}: run the same command again to go on from there."
         )
 
     def _at(self, point: int) -> tuple[float, float]:
@@ -649,7 +648,7 @@ class _Survey:
 
     # -- keeping
 
-    def _key(self) -> str:
+    def _content(self) -> str:
         asked = [
             self.base.fingerprint(), sorted(self.opens.items()), repr(self.school),
             sorted(self.estimate.items()), self.grid.points.tolist(), self.grid.usable.tolist(),
@@ -658,22 +657,18 @@ class _Survey:
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]
 
     def _read(self) -> None:
-        if self._path is None:
-            return
+        kept = self._kept.read(self._key)
         try:
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
             arrays = [np.array(kept[n], dtype=float) for n in ("quick", "at_most", "children")]
             found = {int(i): Exact(*map(float, e)) for i, e in kept["exact"].items()}
             fixed = float(kept["fixed"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return  # what is missing or damaged is worked out again
         if all(len(a) == len(self.grid) for a in arrays):
             self.quick_worth, self.at_most, self.children = arrays
             self.found, self.fixed = found, fixed
 
     def _keep(self) -> None:
-        if self._path is None:
-            return
         kept = {
             "quick": self.quick_worth.tolist(),
             "at_most": self.at_most.tolist(),
@@ -681,13 +676,7 @@ class _Survey:
             "exact": {str(i): list(vars(e).values()) for i, e in self.found.items()},
             "fixed": self.fixed,
         }
-        aside = self._path.with_name(f".{self._path.name}.{os.getpid()}.unfinished")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(kept) + "\n", encoding="utf-8")
-            aside.replace(self._path)
-        except OSError:
-            aside.unlink(missing_ok=True)
+        self._kept.write(self._key, kept)
 
 
 def _name(grid: Grid, point: int) -> str:

@@ -126,6 +126,10 @@ def test_the_console_shows_the_sites_side_by_side(tested: Path, capsys: Any) -> 
         (["test-site", "small", "--at", "-0.3,52.6", *SCHOOL], "these are degrees, not metres"),
         (["test-site", "small", "--postcode", "PE1 1AA", *SCHOOL], "postcodes need a file"),
         (["test-site", "small", "--at", "100000,50000", *SCHOOL], "lies far from the authority"),
+        (["test-site", "small", "--postcode", "ZZ9 9ZZ", "--postcodes", "POSTCODES", *SCHOOL],
+         "not in the file of postcodes"),
+        (["test-site", "small", "--at", "572600,308500", "--needs", "ADHD", "--places", "20"],
+         "no such need"),
         (["test-site", "small", "--at", "572600,308500", "--needs", "ASD", "--places", "0"],
          "helps nobody"),
         (["test-site", "small", "--at", "572600,308500", "--needs", "ASD", "--places", "20",
@@ -137,6 +141,10 @@ def test_the_console_shows_the_sites_side_by_side(tested: Path, capsys: Any) -> 
 def test_bad_input_is_answered_in_a_sentence_and_writes_nothing(
     given: list[str], words: str, capsys: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
+    (postcodes := tmp_path.parent / f"{tmp_path.name}-ONSPD_UK.csv").write_text(
+        "pcds,oseast1m,osnrth1m,doterm\nEX1 1AA,460000,300000,\n"
+    )
+    given = [str(postcodes) if word == "POSTCODES" else word for word in given]
     monkeypatch.chdir(tmp_path)
     assert main(given) == 2
     said = " ".join(capsys.readouterr().err.split())
@@ -144,6 +152,17 @@ def test_bad_input_is_answered_in_a_sentence_and_writes_nothing(
     assert "Remedy:" in said
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
+
+
+def test_a_point_in_the_sea_is_tried_with_a_warning(tmp_path: Path, capsys: Any) -> None:
+    outside = "600000,303000"
+    given = ["--at", outside, *SCHOOL, "--gap", "20%", "--out", str(tmp_path / "sea")]
+    assert main(["test-site", "small", *given]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "warning --at" in said
+    assert "in a neighbouring area or in the sea" in said
+    page = (tmp_path / "sea" / REPORT).read_text(encoding="utf-8")
+    assert "in a neighbouring area or in the sea" in page
 
 
 def test_a_folder_of_something_else_is_refused_before_any_search(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sufficiency import asking
 from sufficiency.asking import Answered, Ask, Study
 from sufficiency.pipeline import study
 from sufficiency.plan.finding import ANSWERS
 from sufficiency.problems import Stopped
+from sufficiency.solving import SchemeSearch
 from sufficiency.studies.answers import Answers
+from sufficiency.studies.inquiry import Inquiry
 from tests import tiny
 
 
@@ -44,6 +48,42 @@ def test_a_kept_answer_is_not_searched_again(tmp_path: Path, monkeypatch: Any) -
         first.objective, first.bound, dict(first.opens),
     )  # fmt: skip
     assert again.plan.present_value_pounds == pytest.approx(10.0)
+
+
+def test_children_are_placed_once_for_a_schedule_and_few_schedules_are_held(
+    monkeypatch: Any,
+) -> None:
+    of, real, calls = asked(), SchemeSearch.place, list[int]()
+
+    def place(self: SchemeSearch, switches: Any) -> Any:
+        calls.append(1)
+        return real(self, switches)
+
+    monkeypatch.setattr(SchemeSearch, "place", place)
+    costs = [of.placed_for(opens).objective for opens in ({"near": 2026}, {"dear": 2026}) * 3]
+    assert costs == [10.0, 50.0] * 3
+    assert len(calls) == 2
+    monkeypatch.setattr(asking, "HELD", 1)
+    of.placed_for({"near": 2026, "dear": 2026})
+    of.placed_for({})
+    assert of.placed_for({"near": 2026}).objective == 10.0
+    assert len(calls) > 4, "what was asked for long ago is placed again"
+
+
+def test_a_schedule_is_costed_without_a_search_and_proves_nothing_of_others(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    searched = Study.best
+    monkeypatch.setattr(Study, "best", never)
+    for _ in range(2):  # found, then recalled
+        inquiry = Inquiry(None, asked(), tmp_path)  # type: ignore[arg-type]  # no plan is measured
+        dear = inquiry.exactly({"dear": 2026})
+        assert (dear.objective, dear.bound) == (50.0, 50.0)
+        monkeypatch.setattr(SchemeSearch, "place", never)
+    assert inquiry.known(Ask()).objective == 50.0
+    assert inquiry.known(Ask()).gap == math.inf
+    monkeypatch.setattr(Study, "best", searched)
+    assert inquiry.best().objective == 10.0
 
 
 def test_whatever_changes_makes_another_question(tmp_path: Path) -> None:

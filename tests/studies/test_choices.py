@@ -101,6 +101,8 @@ def test_alone_last_in_and_the_order_of_plans_are_those_of_brute_force(case: Cas
             found = rank_sites(loaded, plans=4, within=within, gap=0.0, time_limit=None, threads=1)
         table = found.tables["schemes"].set_index("scheme")
         assert sorted(table.index) == sorted(candidates)
+        last_in = [least(costs, lambda o, s=scheme: s not in o) - best for scheme in candidates]
+        agree(sum(table["lost_pounds"].fillna(math.inf)), sum(last_in))
         for scheme in candidates:
             row = table.loc[scheme]
             kept = {scheme, *with_candidates.required([scheme])} | decided

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from sufficiency.asking import Ask, Study
@@ -29,6 +31,10 @@ from sufficiency.studies.sites import (
 from tests import tiny
 from tests.placement import test_orlib as orlib
 
+FEW = settings(
+    max_examples=12, deadline=None, derandomize=True, phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
 HERE, FAR = "400000,300000", "460000,300000"
 """At area A with its school, and 60 km east at area B."""
 
@@ -78,21 +84,34 @@ def proven(row: Any, pounds: float) -> None:
 
 
 def test_a_site_on_top_of_an_isolated_cluster_wins() -> None:
-    """Nobody can travel 60 km; ten children of B have no place but one beyond the limit."""
+    """No school takes the ten children of B; those of A, 60 km away, have room to spare."""
     limit = dict.fromkeys(tiny.bare_model().phases, 45.0)
-    loaded = two_places(
-        room=10, model=model(travel_hard_limit_minutes=limit, price_beyond_limit=5e5)
+    areas = tiny.areas("A", "B")
+    areas.loc[1, "easting"] = 460_000.0
+    of_b = [(*row[:2], "SLD", *row[3:]) for row in tiny.joining("B", 2026, 10.0)]
+    loaded = tiny.world(
+        model=model(price_per_minute=1.0, travel_hard_limit_minutes=limit),
+        areas_=areas,
+        provisions=[tiny.provision("P", needs="ASD")],
+        commissioned=tiny.places(("P", 40)),
+        projected=tiny.forecast(*tiny.joining("A", 2026, 10.0), *of_b),
     )
-    finding = tried(loaded, HERE, FAR, capital=1000.0)
-    near, far = row_of(finding, "A"), row_of(finding, "B")
-    # At B they are placed; at A the school beside the school frees P's places, which B's children
-    # may take only because they are stranded there.
-    assert far["verdict"] == "pays"
-    proven(far, 10 * 5e5 - 1000.0)
-    assert far["children"] == pytest.approx(10.0)
-    assert far["worth_pounds"] >= near["worth_pounds"]
-    assert finding.sentences[0].startswith("Of 2 sites")
-    assert FAR in finding.sentences[0] or near["worth_pounds"] == far["worth_pounds"]
+    middle = "430000,300000"
+    finding = tried(loaded, HERE, middle, FAR, needs="ASD|SLD", capital=1000.0)
+    here, between, there = (row_of(finding, site) for site in "ABC")
+    assert there["verdict"] == "pays"
+    assert there["children"] == pytest.approx(10.0)
+    assert there["unmet_spared"] == pytest.approx(10.0)
+    caught = finding.tables["catchment"]
+    assert set(caught["site"]) == {"C"}
+    assert set(caught["area"]) == {"B"}
+    proven(there, 10 * (1e7 - float(caught["minutes"].iloc[0])) - 1000.0)
+    # Half way to them is too far as well: the best that can be said of it is its price.
+    proven(between, -1000.0)
+    assert here["verdict"] == "does not pay"
+    proven(here, -1000.0)
+    assert finding.sentences[0].startswith("Of 3 sites")
+    assert f"{FAR} is worth most" in finding.sentences[0]
 
 
 def test_children_without_a_place_are_told_apart_from_money() -> None:
@@ -146,6 +165,58 @@ def test_a_site_is_worth_no_more_than_its_places_could_save() -> None:
         saved = float(found["minutes_saved"].iloc[-1])
         assert row["worth_pounds"] == pytest.approx(min(places, 10) * saved * 3, rel=1e-3)
         assert saved < 200 and minutes >= 0
+
+
+FEE, TOP_UP = 50_000.0, 10_000.0
+
+
+@FEW
+@given(
+    st.lists(st.tuples(*[st.integers(0, 9)] * 4), min_size=3, max_size=3),
+    st.integers(0, 25), st.integers(1, 20), st.sampled_from([HERE, FAR, "430000,300000"]),
+    st.sampled_from([2026, 2027]), st.sampled_from([0.0, 3_000.0]),
+)  # fmt: skip
+def test_no_site_is_worth_more_than_the_fees_that_its_places_could_spare(
+    joining: list[tuple[int, ...]], room: int, places: int, at: str, opens: int, funding: float
+) -> None:
+    """All that a place can save is the fee of a child for whom there is no state place, less the
+    top-up; children who join, where, when and how old, and the size of the schools are drawn."""
+    years, areas = 3, tiny.areas("A", "B")
+    areas.loc[1, "easting"] = 460_000.0
+    rows = [
+        row
+        for first, numbers in enumerate(joining, start=2026)
+        for (area, group), number in zip(
+            [("A", 0), ("A", 7), ("B", 0), ("B", 7)], numbers, strict=True
+        )
+        for row in tiny.joining(area, first, float(number), 2026 + years - first, group)
+    ]
+    assume(any(n for numbers in joining for n in numbers))
+    loaded = tiny.world(
+        model=model(
+            fees={"independent_special": {"in_area": FEE, "out_of_area": FEE}},
+            top_up=dict.fromkeys(("state_special", "specialist_base"), TOP_UP)
+            | {"independent_special": 0.0},
+            place_funding={"state_special": funding},
+        ),
+        years=years,
+        areas_=areas,
+        provisions=[tiny.provision("P"), tiny.provision("I", "independent_special")],
+        commissioned=tiny.places(("P", float(room)), ("I", 1000.0)),
+        projected=tiny.forecast(*rows),
+    )
+    row = row_of(tried(loaded, at, places=places, capital=700.0, opens=opens))
+    most, joined = -700.0, 0
+    for year, numbers in enumerate(joining, start=2026):
+        joined += sum(numbers)
+        if year >= opens:
+            most += min(places, max(joined - room, 0)) * (FEE - TOP_UP) - places * funding
+    assert row["worth_least_pounds"] <= row["worth_pounds"] <= most + 0.5
+    assert row["worth_most_pounds"] <= most + 0.5
+    # Nor can it do harm beyond what it costs.
+    assert row["worth_pounds"] >= -700.0 - (2029 - opens) * places * funding - 0.5
+    if opens == 2026:  # all who join may choose it: the bound is reached
+        assert row["worth_pounds"] == pytest.approx(most, abs=0.5)
 
 
 def test_more_places_are_worth_no_less_and_less_each() -> None:
@@ -492,7 +563,7 @@ def test_answers_are_kept_and_gone_on_with(tmp_path: Path, monkeypatch: Any) -> 
     with pytest.raises(Stopped, match="run the same command again"):
         tried(loaded, FAR, folder=folder)
     kept = len(list((folder / ANSWERS).iterdir()))
-    assert kept == 2  # the plan without it, and that with the site on top
+    assert kept == 1  # the plan without it
 
     asked: list[Any] = []
 

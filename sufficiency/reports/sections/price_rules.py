@@ -14,6 +14,9 @@ from sufficiency.reports.blocks import Block, Figure, Items, Look, Row, Section,
 from sufficiency.reports.facts import as_float, records
 from sufficiency.reports.sections.ranking import intervals
 
+NOTHING: Final = 500.0
+"""Pounds of present value below which the study says that nothing changed."""
+
 GROUPS: Final = {
     "later": ("delay", "What does delay cost?", "Delay"),
     "relaxed": ("rules", "What does each rule cost?", "If the rule were relaxed"),
@@ -65,7 +68,7 @@ def _short(row: pd.Series) -> str:
 def _change(pounds: float, scale: tuple[float, str, int]) -> str:
     if not math.isfinite(pounds):
         return "not possible"
-    if abs(pounds) < 500:
+    if abs(pounds) < NOTHING:
         return "nothing"
     return fmt.signed(pounds, scale)
 
@@ -74,7 +77,7 @@ def _anew(row: Any, scale: tuple[float, str, int]) -> str:
     least, most = as_float(row.anew_least), as_float(row.anew_most)
     if not math.isfinite(as_float(row.anew_pounds)):
         return "no plan"
-    if least > 0 or most < 0:
+    if least > 0 or most < 0 or max(abs(least), abs(most)) < NOTHING:
         return _change(as_float(row.anew_pounds), scale)
     return "not proven"
 

@@ -161,7 +161,8 @@ def _answer(finding: Finding) -> Section:
         "site whose interval holds nought is neither better nor worse as far as is proven. "
     )
     notes = [str(n) for n in finding.stamp.get("notes", [])]
-    blocks: list[Block] = [_compared(finding)]
+    many = len(finding.tables["sites"]) > 1
+    blocks: list[Block] = [*([Items(others)] if many else []), _compared(finding)]
     if notes:
         blocks.append(Items(notes))
     return Section(
@@ -169,7 +170,7 @@ def _answer(finding: Finding) -> Section:
         "Is this a good place for such a school?"
         if len(finding.tables["sites"]) == 1
         else "Which of these places is best for such a school?",
-        first, " ".join(others), sure, blocks,
+        first, "" if many else " ".join(others), sure, blocks,
     )  # fmt: skip
 
 
@@ -269,7 +270,7 @@ def _site(finding: Finding, label: str, alone: bool) -> Section:
         answer = (
             f"In {year} it would have {fmt.children(as_float(fill['children'].iloc[-1]))} in "
             f"{fmt.places(as_float(fill['places_offered'].iloc[-1]))}; {fmt.percent(share)} of "
-            f"them would otherwise be: {_kind(str(most['kind'])).lower()}."
+            f"them would otherwise be {OTHERWISE[str(most['kind'])]}."
         )
     number = _journey_words(at_end, year)
     blocks: list[Block] = [
@@ -321,6 +322,22 @@ def _journey_words(at_end: Any, year: str) -> str:
         if left >= ROLLS
         else "."
     )
+
+
+OTHERWISE: Final = {
+    "mainstream": "in mainstream schools",
+    "specialist_base": "in specialist bases",
+    "state_special": "in state special schools",
+    "non_maintained_special": "in non-maintained special schools",
+    "independent_special": "in independent special schools",
+    "out_of_area_state_special": "in state special schools of other authorities",
+    "alternative_provision": "in alternative provision",
+    "specialist_post_16": "in specialist post-16 institutions",
+    "further_education": "in further education",
+    "educated_elsewhere": "educated elsewhere",
+    "unmet": "without a suitable place",
+}
+"""Where children would be without the site, in words that follow "would be"."""
 
 
 def _kind(kind: str) -> str:
