@@ -96,12 +96,15 @@ class NoPlanError(Exception):
 
 
 class NotReleasableError(Exception):
-    """A release would give away small numbers, so none is written; ``reasons`` says which."""
+    """A release would give away small numbers, so none is written; ``reasons`` says which, and
+    ``blocks`` in which years, where another rounding of them may be hidden better."""
 
     exit_code = EXIT_NOT_RELEASABLE
 
-    def __init__(self, message: str, reasons: Iterable[str] = ()) -> None:
-        self.reasons = list(reasons)
+    def __init__(
+        self, message: str, reasons: Iterable[str] = (), blocks: Iterable[object] = ()
+    ) -> None:
+        self.reasons, self.blocks = list(reasons), list(blocks)
         super().__init__("\n".join([message, *self.reasons]))
 
 

@@ -57,6 +57,8 @@ from sufficiency.vocabulary import (
 
 MARK: Final = "For release: small numbers are held back"
 MANIFEST: Final = "release.json"
+ROUNDINGS: Final = 8
+"""Roundings of a year that are tried before a release is refused."""
 PAGE: Final = "release.html"
 WORKBOOK: Final = "release.xlsx"
 GEOPACKAGE: Final = "release.gpkg"
@@ -273,8 +275,7 @@ def protected(run: Run, threshold: int = THRESHOLD, on_progress: Tell | None = N
     Raises:
         NotReleasableError: when a count could be recovered whatever else is withheld.
     """
-    published = margins(run.last)
-    whole, moved = whole_numbers(atoms(run), published)
+    published, exact = margins(run.last), atoms(run)
     # The release says how many places a provision has. A school must admit a child whose plan
     # names it, so a few more children than places are believed, and no more.
     believed = {}
@@ -284,12 +285,21 @@ def protected(run: Run, threshold: int = THRESHOLD, on_progress: Tell | None = N
             places = (0.0 if places != places else places) + as_float(r.scheme_places)
             key = _kind_key(str(r.kind), str(r.provision))
             believed["provision", as_int(r.academic_year), key] = places + threshold - 2
-    return protect(
-        whole, published, threshold=threshold, believed=believed, largest_rounding=moved,
-        on_block=None if on_progress is None else lambda year: on_progress(
-            f"Holding back small numbers of {academic_year_label(year)}"
-        ),
-    )  # fmt: skip
+    turns: dict[Any, int] = {}
+    while True:
+        whole, moved = whole_numbers(exact, published, turns=turns)
+        try:
+            return protect(
+                whole, published, threshold=threshold, believed=believed, largest_rounding=moved,
+                on_block=None if on_progress is None else lambda year: on_progress(
+                    f"Holding back small numbers of {academic_year_label(year)}"
+                ),
+            )  # fmt: skip
+        except NotReleasableError as refused:
+            # Few children in few schools: another rounding of the same plan may be hidden better.
+            turns |= {year: turns.get(year, 0) + 1 for year in refused.blocks}
+            if not refused.blocks or max(turns.values()) >= ROUNDINGS:
+                raise
 
 
 def atoms(run: Run) -> pd.DataFrame:

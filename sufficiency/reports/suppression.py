@@ -216,6 +216,7 @@ def whole_numbers(
     atoms: pd.DataFrame,
     margins: Sequence[Margin],
     *,
+    turns: Mapping[Any, int] | None = None,
     block: str = "academic_year",
     measure: str = "children",
 ) -> tuple[pd.DataFrame, float]:
@@ -227,6 +228,7 @@ def whole_numbers(
     Args:
         atoms: one row an atom: the attributes of all margins, ``block`` and ``measure``.
         margins: what is published.
+        turns: by block, which of several such roundings; the first where it is not named.
         block: the column of the year; nothing is added over it.
         measure: the column of expected children.
 
@@ -238,7 +240,7 @@ def whole_numbers(
     for label, part in atoms.groupby(block, sort=True):
         exact = _snap(part[measure].to_numpy(float))
         _, matrix = _cells(part, margins, label)
-        rounded = _controlled(exact, matrix)
+        rounded = _controlled(exact, matrix, (turns or {}).get(label, 0))
         furthest = max(furthest, float(np.abs(matrix @ (rounded - exact)).max(initial=0.0)))
         parts.append(part.assign(**{measure: rounded.astype(np.int64)}))
     whole = pd.concat(parts, ignore_index=True) if parts else atoms.astype({measure: np.int64})
@@ -251,16 +253,20 @@ def _snap(values: Floats) -> Floats:
     return np.where(np.abs(values - near) < 1e-5, near, values)
 
 
-def _controlled(exact: Floats, matrix: Any) -> Floats:
-    """Whole numbers beside ``exact`` with every cell beside its own exact sum, where possible."""
+def _controlled(exact: Floats, matrix: Any, turn: int) -> Floats:
+    """Whole numbers beside ``exact`` with every cell beside its own exact sum, where possible.
+
+    Turn 0 keeps nearest to the exact numbers; each further one is another corner of what may be.
+    """
     below, above = np.floor(exact), np.ceil(exact)
     if np.array_equal(below, above):
         return exact
     sums = _snap(matrix @ exact)
     least, most = np.floor(sums), np.ceil(sums)
     # A corner of this polytope has few numbers between two whole ones; the exact numbers lie in it.
+    drawn = np.random.default_rng(turn).uniform(-1.0, 1.0, len(exact))
     found = milp(
-        1.0 - 2.0 * (exact - below),
+        1.0 - 2.0 * (exact - below) if turn == 0 else drawn,
         constraints=LinearConstraint(matrix, least - 1e-9, most + 1e-9),
         bounds=Bounds(below, above),
     )
@@ -344,7 +350,8 @@ def protect(
         on_block: told each year before its counts are held back; a large one takes a minute.
 
     Raises:
-        NotReleasableError: when no pattern protects a count; ``reasons`` name the counts.
+        NotReleasableError: when no pattern protects a count; ``reasons`` name the counts, and
+            ``blocks`` the years in which they stand.
         ValueError: when the threshold is below :data:`LEAST_THRESHOLD`.
     """
     if threshold < LEAST_THRESHOLD:
@@ -352,17 +359,22 @@ def protect(
     known = {m.name: m for m in margins}
     blocks: dict[Any, _Block] = {}
     reasons: list[str] = []
+    refused: list[Any] = []
     for label, part in atoms.groupby(block, sort=True):
         if on_block:
             on_block(label)
         most = {(m, k): v for (m, b, k), v in (believed or {}).items() if b == label}
         found = _block(label, part.reset_index(drop=True), known, most, threshold, measure)
-        reasons += _hold_back(found, threshold)
+        if bare := _hold_back(found, threshold):
+            reasons += bare
+            refused.append(label)
         _publish_again(found)
         blocks[label] = found
     if reasons:
         raise NotReleasableError(
-            "These counts could be recovered from the others, whatever else is withheld.", reasons
+            "These counts could be recovered from the others, whatever else is withheld.",
+            reasons,
+            refused,
         )
     result = Protected(threshold, largest_rounding, known, blocks)
     for found in blocks.values():

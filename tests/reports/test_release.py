@@ -26,8 +26,8 @@ from sufficiency.cli import main
 from sufficiency.problems import EXIT_AUDIT_FAILED, EXIT_BAD_INPUT, EXIT_NOT_RELEASABLE
 from sufficiency.reports import release
 from sufficiency.reports.facts import GROUPS, Run
-from sufficiency.reports.release import atoms, margins, write_release
-from sufficiency.reports.suppression import NotReleasableError, Protected, whole_numbers
+from sufficiency.reports.release import write_release
+from sufficiency.reports.suppression import NotReleasableError, Protected
 from sufficiency.vocabulary import KINDS, NEEDS, STATEMENT, no_formula
 from tests.reports.browser import Browser, chromium
 from tests.reports.random_plans import random_run
@@ -133,7 +133,10 @@ def meaning(name: str, row: list[str]) -> tuple[tuple[str, str], ...]:
 
 def stranger_atoms(run: Run) -> pd.DataFrame:
     """The true whole children behind a release, described in the words of its files."""
-    whole, _ = whole_numbers(atoms(run), margins(run.last))
+    whole = pd.concat(
+        block.atoms.assign(children=block.children)
+        for block in release.protected(run)._blocks.values()
+    )
     kinds = {**KINDS, "unmet": "No suitable place"}
     return whole.assign(
         kind=whole["kind"].map(kinds),

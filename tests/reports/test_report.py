@@ -50,7 +50,8 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words))
+        # Word joiners only say where a line may not break.
+        return re.sub(r"\s+", " ", " ".join(self.words)).replace("\u2060", "")
 
 
 def read(folder: Path) -> tuple[str, Page]:

@@ -76,6 +76,19 @@ def test_a_number_that_its_total_gives_away_is_refused() -> None:
     assert all(r.startswith("2026: ") for r in refused.value.reasons)
 
 
+def test_another_turn_is_another_rounding_of_the_same_numbers() -> None:
+    """A year that cannot be hidden in one rounding is tried in others; totals stay."""
+    frame = square([2.5, 20.3, 3.4], [20.6, 30.2, 40.5], [3.5, 40.4, 2.6])
+    first, _ = whole_numbers(frame, TWO_WAY)
+    same, _ = whole_numbers(frame, TWO_WAY, turns={2026: 0})
+    assert first.equals(same)
+    found = [whole_numbers(frame, TWO_WAY, turns={2026: turn}) for turn in range(8)]
+    assert len({tuple(rounded["children"]) for rounded, _ in found}) > 1
+    for rounded, moved in found:
+        assert moved < 1
+        assert abs(rounded["children"].sum() - frame["children"].sum()) < 1
+
+
 def test_the_same_sum_under_two_names_is_one_cell() -> None:
     """The only provision of a kind is that kind: one may not be shown where the other is not."""
     atoms = pd.DataFrame(

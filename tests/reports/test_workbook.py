@@ -470,10 +470,10 @@ def test_totals_agree_across_workbook_geopackage_and_csv(small_run: Path, book: 
     unmet = dict(zip(header, next(r for r in rows if r[0] == UNMET), strict=True))
     for label, total in zip(header[1:], rows[-1][1:], strict=True):
         column = f"children_{label.replace('/', '_')}"
-        assert areas[column].sum() == pytest.approx(total, abs=1e-6)
-        assert places[column].sum() + unmet[label] == pytest.approx(total, abs=1e-6)
+        assert areas[column].sum() == pytest.approx(total, abs=1e-5)
+        assert places[column].sum() + unmet[label] == pytest.approx(total, abs=1e-5)
         written = mix.loc[mix["academic_year"] == label, "children"].sum()
-        assert written == pytest.approx(total, abs=1e-6)
+        assert written == pytest.approx(total, abs=1e-5)
 
 
 def test_report_rebuilds_all_three_from_the_run_folder(
