@@ -181,7 +181,7 @@ class Master:
     def add(self, cut: Cut) -> None:
         """Add a cut: constant and coefficients of switches; one of absurd size is left out."""
         known = any(c == cut[0] and np.array_equal(s, cut[1]) for c, s in self.cuts)
-        if not known and max(abs(cut[0]), float(np.abs(cut[1]).max(initial=0.0))) <= self._most:
+        if not known and float(np.abs(np.append(cut[1], cut[0])).max()) <= self._most:
             self.cuts.append(cut)
 
     def propose(
