@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from sufficiency.solving.climbed import ClimbedPlacements
 from sufficiency.solving.highs import (
     Bools,
     Floats,
@@ -45,6 +46,9 @@ from sufficiency.solving.structure import (
     relaxed,
 )
 
+LARGE = 400_000
+"""Columns of choices from which prices are climbed before anybody is placed."""
+
 SMALL = 30_000
 """Columns up to which the whole model is given to the solver as it is."""
 
@@ -57,6 +61,13 @@ MASTER_SECONDS = 5.0
 SHARPENINGS = 12
 """Cuts in closed form between two schedules, at most."""
 
+ABSURD = 10.0
+"""A cut whose numbers are larger than this, as a multiple of the dearest plan, is not kept."""
+
+WRONG = 1e-6
+"""Share by which rounding may lift a bound above the cost of a plan; what is further is no bound.
+"""
+
 REMEMBERED = 8
 """Placements whose prices are tried for such cuts."""
 
@@ -68,6 +79,9 @@ ROUNDING_SECONDS = (60.0, 15.0)
 
 EARLY = ("time limit", "memory limit", "interrupted")
 """How a search ends before the gap is proven."""
+
+AnyPlacements = Placements | ClimbedPlacements
+"""Either way of placing children; both are asked alike."""
 
 _QUICK = {
     "mip_heuristic_run_root_reduced_cost": False,
@@ -155,12 +169,20 @@ class Master:
             (small.row_lower / size, small.row_upper / size),
             switch,
         )
-        self._cuts: list[Cut] = []
+        self.cuts: list[Cut] = []
+        # No plan costs more than this; a cut of larger numbers says nothing that rounding spares.
+        own = structure.choice >= 0
+        dearest = np.zeros(len(form.row_lower))
+        np.maximum.at(dearest, structure.choice[own], np.abs(form.cost[own]))
+        choices = np.unique(structure.choice[own])
+        dearest = dearest[choices] * np.abs(form.row_lower[choices])
+        self._most = ABSURD * max(float(dearest.sum()), 1.0)
 
     def add(self, cut: Cut) -> None:
-        """Add a cut: constant and coefficients of switches."""
-        if math.isfinite(cut[0]) and bool(np.isfinite(cut[1]).all()):
-            self._cuts.append(cut)
+        """Add a cut: constant and coefficients of switches; one of absurd size is left out."""
+        known = any(c == cut[0] and np.array_equal(s, cut[1]) for c, s in self.cuts)
+        if not known and float(np.abs(np.append(cut[1], cut[0])).max()) <= self._most:
+            self.cuts.append(cut)
 
     def propose(
         self,
@@ -176,14 +198,14 @@ class Master:
         Without ``whole``, switches may lie between 0 and 1. The bound is infinite when no schedule
         obeys the rules and the limits.
         """
-        if not self._cuts:
+        if not self.cuts:
             return -math.inf, np.zeros(0)
         base, count = limits.on(self._form, self._at), len(self._form.cost)
-        unit = 1e4 / max(1.0, max(abs(c) for c, _ in self._cuts))
-        cuts = np.zeros((len(self._cuts), count + 1))
-        cuts[:, self._at] = -unit * np.array([slope for _, slope in self._cuts])
+        unit = 1e4 / max(1.0, max(abs(c) for c, _ in self.cuts))
+        cuts = np.zeros((len(self.cuts), count + 1))
+        cuts[:, self._at] = -unit * np.array([slope for _, slope in self.cuts])
         cuts[:, count] = 1.0
-        constants = unit * np.array([c for c, _ in self._cuts])
+        constants = unit * np.array([c for c, _ in self.cuts])
         rows = sp.hstack([matrix_of(base), sp.csr_matrix((len(base.row_lower), 1))])
         form = form_of(
             sp.vstack([rows, sp.csr_matrix(cuts)]),
@@ -225,7 +247,7 @@ class _Beside:
         self._stop = threading.Event()
         self._worker: threading.Thread | None = None
 
-    def begin(self, placements: Callable[[], Placements]) -> None:
+    def begin(self, placements: Callable[[], AnyPlacements]) -> None:
         def work() -> None:
             with contextlib.suppress(RuntimeError):
                 self._placed = placements().place(self._switches, self._stop, None, exact=0.0)
@@ -270,7 +292,7 @@ class SchemeSearch:
         self._numbers = form.integer & ~structure.switch
         self._whole, self._hints = form, structure
         self._clock = time.monotonic()
-        self._placements: Placements | None = None
+        self._placements: AnyPlacements | None = None
         self._stop = threading.Event()
         self._full = threading.Event()
         self._coarse = np.zeros(0)
@@ -487,11 +509,16 @@ class SchemeSearch:
                 break
             self._learn(found)
             tell()
+            if self.best is not None and self.bound > self.best.cost + WRONG * abs(self.best.cost):
+                # The plan holds, the proof does not: it is made anew from the whole model.
+                self.master.cuts.clear()
+                self.bound = -math.inf
+                return "stalled"
             if self._gap() <= self.options.gap:
                 return "optimal"
         return self._ended()
 
-    def _relax(self, placements: Placements) -> bool:
+    def _relax(self, placements: AnyPlacements) -> bool:
         """The first cuts, from switches that may lie between 0 and 1; False when stopped."""
         near = min(ROOT, self.options.gap)
         relaxations = placements.relax(near, self._stop, self._left().time_limit)
@@ -550,7 +577,7 @@ class SchemeSearch:
             share = self.prices.share(switches, found.values)
             self.master.add(self.prices.cut(self.prices.completed(shared, share)))
 
-    def _ready(self, options: SolveOptions) -> Placements | None:
+    def _ready(self, options: SolveOptions) -> AnyPlacements | None:
         """The placements, from prices of the coarse model's relaxation; None when stopped."""
         if self._placements is None:
             coarse, columns, rows = merged(
@@ -568,10 +595,29 @@ class SchemeSearch:
             guide = self.prices.completed(guide)
             self.bound = max(self.bound, self.prices.bound(guide))
             parts = self._form, self._structure, self.prices, guide, self.options
-            self._placements = Placements(*parts)
+            beside: Callable[[], AnyPlacements]
+            if len(self.prices.chosen) > LARGE:
+                known = len(self._coarse) > 0
+                switches = self._coarse if known else np.ones(len(self.prices.switches))
+                large = ClimbedPlacements(*parts, np.clip(switches, 0.0, 1.0), self._ahead)
+                self._placements, beside = large, lambda: large
+            else:
+                self._placements, beside = Placements(*parts), lambda: Placements(*parts)
             if self._beside is not None:
-                self._beside.begin(lambda: Placements(*parts))
+                self._beside.begin(beside)
         return self._placements
+
+    def _ahead(self, cut: Cut) -> tuple[float, Floats]:
+        """The least that cuts allow with one more, and the switches, 0 to 1, that have it."""
+        self.master.add(cut)
+        _, switches = self.master.propose(
+            self._left(MASTER_SECONDS), 0.0, self._stop, Limits(), whole=False
+        )
+        if not len(switches):
+            return -math.inf, switches
+        return max(constant + float(slope @ switches) for constant, slope in self.master.cuts), (
+            switches
+        )
 
     def _learn(self, found: Placed) -> None:
         """Keep the better plan and what its prices say of other schedules."""

@@ -409,6 +409,84 @@ class Session:
         )
 
 
+@dataclass(frozen=True)
+class Vertex:
+    """An optimum of a continuous form: objective, values, row prices, and its basis.
+
+    ``columns`` and ``rows`` hold the basis: 0 at the lower end, 1 basic, 2 at the upper, 3 free.
+    """
+
+    objective: float
+    values: Floats
+    row_dual: Floats
+    columns: NDArray[np.int8]
+    rows: NDArray[np.int8]
+
+
+_BASIS = (
+    highspy.HighsBasisStatus.kLower,
+    highspy.HighsBasisStatus.kBasic,
+    highspy.HighsBasisStatus.kUpper,
+    highspy.HighsBasisStatus.kZero,
+)
+_NUMBER = {status: number for number, status in enumerate(_BASIS)}
+
+
+def vertex(
+    form: StandardForm,
+    options: SolveOptions,
+    stop: threading.Event,
+    basis: tuple[NDArray[np.int8], NDArray[np.int8]] | None = None,
+) -> Vertex | None:
+    """The optimum of a continuous form; None when stopped before.
+
+    Args:
+        form: without whole numbers.
+        options: threads, seed, time limit.
+        stop: ends the solve when set; Ctrl-C is its owner's.
+        basis: of columns and rows, to start a simplex method from; without one, an interior point
+            is found first and turned into a vertex.
+
+    Raises:
+        Infeasible: when no values obey the rows.
+        RuntimeError: when there is no optimum for another reason.
+    """
+    for solver in ("simplex",) if basis is not None else ("ipx", "simplex"):
+        highs = _Highs()
+        highs.setOptionValue("output_flag", False)
+        highs.setOptionValue("threads", options.threads)
+        highs.setOptionValue("random_seed", options.seed)
+        highs.setOptionValue("solver", solver)
+        if options.time_limit is not None:
+            highs.setOptionValue("time_limit", max(0.0, options.time_limit))
+        if highs.passModel(_as_highs(form)) == highspy.HighsStatus.kError:
+            raise RuntimeError("HiGHS refused the model")
+        if basis is not None:
+            start = highspy.HighsBasis()
+            start.col_status = [_BASIS[i] for i in basis[0].tolist()]
+            start.row_status = [_BASIS[i] for i in basis[1].tolist()]
+            start.valid = start.alien = True
+            highs.setBasis(start)
+        _listen(highs, False, stop, threading.Event(), None)
+        if _run_until(highs, stop):
+            return None
+        status = highs.getModelStatus()
+        if status == highspy.HighsModelStatus.kTimeLimit:
+            return None
+        if status == highspy.HighsModelStatus.kOptimal:
+            solution, found = highs.getSolution(), highs.getBasis()
+            return Vertex(
+                float(highs.getInfo().objective_function_value),
+                np.array(solution.col_value),
+                np.array(solution.row_dual),
+                np.array([_NUMBER.get(i, 0) for i in found.col_status], dtype=np.int8),
+                np.array([_NUMBER.get(i, 0) for i in found.row_status], dtype=np.int8),
+            )
+    if status == highspy.HighsModelStatus.kInfeasible:
+        raise Infeasible("no values obey the rows")
+    raise RuntimeError(f"HiGHS ended with: {highs.modelStatusToString(status)}")
+
+
 _INTERIOR = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kUnknown)
 
 

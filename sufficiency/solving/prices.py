@@ -32,19 +32,19 @@ class Prices:
         for stage in np.unique(structure.stage[self.chosen])[::-1]:
             columns = self.chosen[structure.stage[self.chosen] == stage]
             self._levels.append((columns, by_column[columns]))
-        self._local = np.unique(self.own[self.chosen])
+        self.local = np.unique(self.own[self.chosen])
         self.switches = np.flatnonzero(structure.switch)
-        self._links = np.flatnonzero(structure.link)
-        self._above = structure.link | structure.switch_rows
-        entries = by_row[self._links].tocoo()
+        self.links = np.flatnonzero(structure.link)
+        self.above = structure.link | structure.switch_rows
+        entries = by_row[self.links].tocoo()
         on = structure.switch[entries.col]
         number = np.full(len(form.cost), -1, dtype=np.int64)
         number[self.switches] = np.arange(len(self.switches))
-        self.linked = np.full(len(self._links), -1, dtype=np.int64)
-        self._linked_switch = np.full(len(self._links), -1, dtype=np.int64)
-        self._most = np.zeros(len(self._links))
+        self.linked = np.full(len(self.links), -1, dtype=np.int64)
+        self.linked_switch = np.full(len(self.links), -1, dtype=np.int64)
+        self._most = np.zeros(len(self.links))
         self.linked[entries.row[~on]] = entries.col[~on]
-        self._linked_switch[entries.row[on]] = number[entries.col[on]]
+        self.linked_switch[entries.row[on]] = number[entries.col[on]]
         self._most[entries.row[on]] = -entries.data[on]
         plain = np.ones(len(form.cost), dtype=bool)
         plain[self.linked] = False
@@ -57,12 +57,12 @@ class Prices:
         # Rows that do no more than limit one column follow from the price of that column.
         others = ~structure.switch
         single = np.asarray(abs(by_row).astype(bool) @ others.astype(int)).ravel() == 1
-        limits = np.flatnonzero(single & self._upper & ~self._lower & ~self._above)
+        limits = np.flatnonzero(single & self._upper & ~self._lower & ~self.above)
         entries = by_row[limits].tocoo()
         use = others[entries.col] & (entries.data > 0)
         use &= structure.choice[entries.col] < 0
-        self._limits = (limits[entries.row[use]], entries.col[use], entries.data[use])
-        self._limited = by_column[self._limits[1]]
+        self.limits = (limits[entries.row[use]], entries.col[use], entries.data[use])
+        self._limited = by_column[self.limits[1]]
 
     def completed(self, row_dual: Floats, share: Floats | None = None) -> Floats:
         """Prices of all rows from those that columns share.
@@ -81,12 +81,12 @@ class Prices:
         for sign, trim in ((1, np.minimum), (-1, np.maximum)):
             where = np.sign(values) == sign
             prices[rows[where]] = trim(prices[rows[where]], limit[where])
-        rows, columns, values = self._limits
+        rows, columns, values = self.limits
         prices[rows] = 0.0
         reduced = self.form.cost[columns] - self._limited @ prices
         prices[rows] = np.minimum(reduced, 0.0) / values
-        prices[self._local] = 0.0
-        prices[self._links] = 0.0
+        prices[self.local] = 0.0
+        prices[self.links] = 0.0
         for columns, matrix in self._levels:
             reduced = self.form.cost[columns] - matrix @ prices
             own = self.own[columns]
@@ -124,14 +124,14 @@ class Prices:
             self.own[self.chosen], values[self.chosen], minlength=len(self.form.row_lower)
         )
         share = np.ones(len(self.form.cost))
-        most = self._most * switches[self._linked_switch]
+        most = self._most * switches[self.linked_switch]
         share[self.linked] = np.minimum(1.0, most / np.maximum(held[self.own[self.linked]], 1e-9))
         return share
 
     def closed(self, switches: Floats) -> Bools:
         """Columns that stand at zero because their switch is off."""
         closed = np.zeros(len(self.form.cost), dtype=bool)
-        closed[self.linked[switches[self._linked_switch] < 0.5]] = True
+        closed[self.linked[switches[self.linked_switch] < 0.5]] = True
         return closed
 
     def cut(self, prices: Floats) -> Cut:
@@ -142,7 +142,7 @@ class Prices:
         """
         form = self.form
         prices = prices.copy()
-        prices[self._above] = 0.0
+        prices[self.above] = 0.0
         reduced = form.reduced_cost(prices)
         rows = np.where(prices > 0, form.row_lower, np.where(prices < 0, form.row_upper, 0.0))
         plain = reduced[self._plain]
@@ -154,7 +154,7 @@ class Prices:
         with np.errstate(invalid="ignore"):
             constant = form.offset + (prices * rows).sum() + (plain * end).sum()
         worth = np.bincount(
-            self._linked_switch,
+            self.linked_switch,
             self._most * np.minimum(reduced[self.linked], 0.0),
             minlength=len(self.switches),
         )

@@ -1,0 +1,406 @@
+"""Placements of very many children: prices first, then a linear model of the columns they name."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sufficiency.solving.climbing import FINE, QUICK, SLOW, Climb, Climbed, Cooling
+from sufficiency.solving.highs import (
+    Floats,
+    Infeasible,
+    SolveOptions,
+    StandardForm,
+    Vertex,
+    solve,
+    vertex,
+)
+from sufficiency.solving.placements import ENOUGH, EXACT, ROUNDS, Placed
+from sufficiency.solving.prices import Cut, Prices
+from sufficiency.solving.structure import Ints, Structure, changes, form_of, matrix_of, powers
+
+HELD = 1e-3
+"""Part of its choice that a column holds, where a climb has ended, to be in the model at once."""
+
+NEAR = 0.01
+"""Reduced cost, as a share of the price of its choice, up to which a column is in it as well."""
+
+SURE = 0.95
+"""Part of its choice from which an anchor is trusted not to come out negative."""
+
+MANY = 0.1
+"""Changes, as a share of the rows, from which a round begins from an interior point again."""
+
+FINER = 20
+"""A plan that is nearer to the least cost of its schedule than the gap, by this factor, will do."""
+
+CLIMBS = 8
+"""Climbs for switches between 0 and 1, at most."""
+
+STIFFEST = 1e11
+"""Price of breaking a row without slack at which it is taken for impossible to keep."""
+
+STIFF = 15.0
+"""Price at which a row that has no slack of its own may be broken at first, as a multiple of the
+mean price of a choice: few columns may not be able to keep it yet."""
+
+_POUNDS = 1e-3
+"""Costs are given to the solver in thousands."""
+
+
+class ClimbedPlacements:
+    """The placements of a form with very many columns; asked like :class:`Placements`.
+
+    A climb of prices gives cuts, and shares that are nearly a plan. For a plan, of each choice row
+    one column, the *anchor*, is what the others leave, so that neither the row nor the anchor is in
+    the linear model: what remains are the rows that columns share, some thousands. The anchor is
+    the column that holds most where the climb has ended, and the model has the few columns that
+    hold anything there, or nearly do. That an anchor is not negative is asked where the climb was
+    in two minds, and where it was broken; columns are let in when they are too cheap to leave out.
+    An interior point begins, a simplex method goes on from its basis.
+    """
+
+    def __init__(
+        self,
+        form: StandardForm,
+        structure: Structure,
+        prices: Prices,
+        guide: Floats,
+        options: SolveOptions,
+        switches: Floats,
+        ahead: Callable[[Cut], tuple[float, Floats]],
+    ) -> None:
+        """Args:
+        guide: completed prices to begin from.
+        switches: 0 to 1, for which those prices were found.
+        ahead: takes a cut; gives the least that cuts allow, and the switches that have it.
+        """
+        self.form, self._structure, self.prices = form, structure, prices
+        self._options = replace(options, threads=1, time_limit=None)
+        self._first, self._ahead = (guide, switches), ahead
+        self._climb = Climb(structure, prices)
+        self._climbs: list[tuple[Floats, Floats]] = []
+        self.latest: Placed | None = None
+        """What the last climb or round found, whether or not it was the last that was needed."""
+        self._by_column = matrix_of(form)
+        self._by_row = self._by_column.tocsr()
+        # Rows that limit one column are its bounds; those among switches are settled beforehand.
+        shared = ~structure.link & ~structure.switch_rows
+        shared[prices.own[prices.chosen]] = False
+        shared[prices.limits[0]] = False
+        self._shared = np.flatnonzero(shared)
+        entries = abs(self._by_row[structure.switch_rows]).sum(axis=0)
+        inside = np.asarray(entries).ravel() > 0
+        number = np.asarray((self._by_column != 0).sum(axis=0)).ravel()
+        among = np.asarray((self._by_row[structure.switch_rows] != 0).sum(axis=0)).ravel()
+        self._aside = np.flatnonzero(inside & (number == among) & ~structure.switch)
+        plain = np.ones(len(form.cost), dtype=bool)
+        plain[prices.chosen] = False
+        plain[self._aside] = False
+        plain[structure.switch] = False
+        self._plain = np.flatnonzero(plain)
+        self._choice = np.zeros(len(form.cost), dtype=bool)
+        self._choice[prices.chosen] = True
+        slack = np.diff(self._by_row[self._shared][:, self._plain].indptr) > 0
+        down = np.isfinite(form.row_lower[self._shared]) & ~slack
+        up = np.isfinite(form.row_upper[self._shared]) & ~slack
+        self._stiff = np.concatenate([np.flatnonzero(down), np.flatnonzero(up)])
+        self._stiff_sign = np.repeat([1.0, -1.0], [down.sum(), up.sum()])
+
+    # -- questions
+
+    def relax(
+        self, near: float, stop: threading.Event, time_limit: float | None
+    ) -> list[Placed] | None:
+        """Prices for switches between 0 and 1, towards where their cuts see the least cost.
+
+        Args:
+            near: relative distance between a climb and the cuts at which it is done.
+            stop: ends the work early when set; then None.
+            time_limit: seconds.
+        """
+        left = _clock(time_limit)
+        prices, switches = self._first
+        found: list[Placed] = []
+        for number in range(CLIMBS):
+            climbed = self._climbed(prices, switches, stop, left(), SLOW if not number else QUICK)
+            if climbed is None:
+                return None
+            assert self.latest is not None
+            found.append(self.latest)
+            least, wanted = self._ahead(self.prices.cut(climbed.prices))
+            if not len(wanted) or climbed.bound - least <= near * abs(least):
+                break
+            prices, switches = climbed.prices, 0.5 * (switches + wanted)
+        return found
+
+    def place(
+        self,
+        switches: Floats,
+        stop: threading.Event,
+        time_limit: float | None,
+        *,
+        exact: float = EXACT,
+        known: float = math.inf,
+    ) -> Placed | None:
+        """Place everybody at least cost for switches of 0 and 1; None when stopped.
+
+        Args:
+            switches: values of the switch columns.
+            stop: ends the work early when set.
+            time_limit: seconds.
+            exact: relative distance from its own bound at which the cost is good enough; when it is
+                not 0, a small part of the gap will do.
+            known: cost of a plan that is known: placing for a dearer one ends early, with good
+                prices and an infinite cost.
+
+        Raises:
+            Infeasible: when the rules do not allow these switches.
+        """
+        if exact > 0:
+            exact = max(exact, self._options.gap / FINER)
+        left = _clock(time_limit)
+        far = [float(np.abs(other - switches).sum()) for _, other in self._climbs]
+        prices, cooling = self._first[0], SLOW
+        if far:
+            prices, cooling = self._climbs[int(np.argmin(far))][0], QUICK
+        climbed = None
+        for step in (cooling, FINE):
+            climbed = self._climbed(prices, switches, stop, left(), step)
+            if climbed is None:
+                return None
+            if climbed.bound > known:
+                return self.latest
+            prices = climbed.prices
+        assert climbed is not None
+        return self._exactly(climbed, stop, left, exact, known)
+
+    def forget(self) -> None:
+        """Nothing is left in a solver from one question to the next."""
+
+    # -- one question
+
+    def _climbed(
+        self,
+        prices: Floats,
+        switches: Floats,
+        stop: threading.Event,
+        time_limit: float | None,
+        cooling: Cooling,
+    ) -> Climbed | None:
+        """A climb, which later ones may begin from."""
+        climbed = self._climb.climb(prices, switches, stop, cooling, time_limit)
+        if climbed is not None:
+            self._climbs.append((climbed.prices, switches))
+            values = climbed.values
+            values[self.prices.switches] = switches
+            self.latest = Placed(
+                math.inf, values, switches, climbed.prices, climbed.shared, climbed.bound
+            )
+        return climbed
+
+    def _exactly(
+        self,
+        climbed: Climbed,
+        stop: threading.Event,
+        left: Callable[[], float | None],
+        exact: float,
+        known: float,
+    ) -> Placed | None:
+        model = _Model(self, climbed)
+        # What only switches bear upon costs the same whatever children do.
+        aside = model.aside(stop)
+        if aside is None:
+            return None
+        found: Vertex | None = None
+        for _ in range(ROUNDS):
+            seconds = left()
+            if seconds is not None and seconds <= 0:
+                return None
+            form, basis = model.form(found)
+            found = vertex(form, replace(self._options, time_limit=seconds), stop, basis)
+            if found is None:
+                return None
+            placed = model.read(found, aside)
+            self.latest = placed
+            distance = (placed.cost - placed.bound) / max(abs(placed.cost), 1.0)
+            broken, cheap = model.broken(placed), model.cheap(placed)
+            stiff = model.bent(found)
+            if not len(broken) and not stiff and (distance <= exact or not len(cheap)):
+                return placed
+            if stiff and not len(broken) and not len(cheap):
+                model.stiffen()
+            if placed.bound > known and abs(distance) <= ENOUGH:
+                return replace(placed, cost=math.inf)
+            if len(broken) and distance <= exact:
+                # Rows alone are soon mended; whether columns are still worth it is seen then.
+                cheap = cheap[:0]
+            model.change(broken, cheap, found)
+        raise RuntimeError("the placements did not settle")
+
+
+def _clock(time_limit: float | None) -> Callable[[], float | None]:
+    """Seconds that are left of a time limit."""
+    begun = time.monotonic()
+    return lambda: None if time_limit is None else time_limit - (time.monotonic() - begun)
+
+
+class _Model:
+    """The linear model of one :meth:`ClimbedPlacements.place`, remade each round."""
+
+    def __init__(self, owner: ClimbedPlacements, climbed: Climbed) -> None:
+        form, prices, structure = owner.form, owner.prices, owner._structure
+        self._owner, self._switches = owner, np.round(climbed.switches)
+        closed = prices.closed(self._switches)
+        self._open = owner._choice & ~closed
+        fixed = np.asarray(owner._by_column[:, prices.switches] @ self._switches).ravel()
+        self._row_lower, self._row_upper = form.row_lower - fixed, form.row_upper - fixed
+        upper = form.upper.copy()
+        rows, limited, values = prices.limits
+        np.minimum.at(upper, limited, np.maximum(self._row_upper[rows] / values, 0.0))
+        self._upper = upper
+        share = np.round(climbed.share, 4)
+        reduced = form.reduced_cost(climbed.prices)
+        able = np.flatnonzero(self._open)
+        own = structure.choice[able]
+        able = able[np.lexsort((reduced[able], -share[able], own))]
+        self._anchor = np.full(len(form.row_lower), -1, dtype=np.int64)
+        first = able[changes(structure.choice[able])]
+        self._anchor[structure.choice[first]] = first
+        self._choices = structure.choice[first]
+        held = self._open & (structure.reserve | (share > HELD))
+        near = reduced <= NEAR * np.abs(climbed.prices[structure.choice])
+        held |= self._open & near
+        held[owner._plain] = True
+        held[first] = False
+        self._held = np.flatnonzero(held)
+        self._guarded = self._choices[share[first] < SURE]
+        self._basis: tuple[NDArray[np.int8], NDArray[np.int8]] | None = None
+        right = form.row_lower[self._choices]
+        mean = float(np.abs(right * climbed.prices[self._choices]).sum())
+        self._stiffness = STIFF * mean / max(float(np.abs(right).sum()), 1e-9)
+
+    def bent(self, found: Vertex) -> bool:
+        """Whether a row without slack is broken."""
+        return bool(found.values[len(self._held) :].sum() > 1e-6)
+
+    def stiffen(self) -> None:
+        """Make it dearer to break a row without slack.
+
+        Raises:
+            Infeasible: when no price keeps it.
+        """
+        self._stiffness *= 10.0
+        if self._stiffness > STIFFEST:
+            raise Infeasible("no values obey the rows")
+
+    def aside(self, stop: threading.Event) -> Floats | None:
+        """Values of columns that only rows among switches hold."""
+        owner = self._owner
+        form, columns = owner.form, owner._aside
+        rows = np.flatnonzero(owner._structure.switch_rows)
+        low, high = self._row_lower[rows], self._row_upper[rows]
+        if not len(columns):
+            if (low > 1e-6).any() or (high < -1e-6).any():
+                raise Infeasible("the rules among switches do not allow these")
+            return np.zeros(0)
+        alone = form_of(
+            owner._by_row[rows][:, columns], form.cost[columns],
+            (form.lower[columns], form.upper[columns]), (low, high),
+        )  # fmt: skip
+        outcome = solve(alone, owner._options, stop=stop)
+        if outcome.status == "infeasible":
+            raise Infeasible("the rules among switches do not allow these")
+        return outcome.values if outcome.found else None
+
+    def form(
+        self, found: Vertex | None
+    ) -> tuple[StandardForm, tuple[NDArray[np.int8], NDArray[np.int8]] | None]:
+        """What is held, with the anchors taken out; and the basis that was carried over."""
+        owner, whole = self._owner, self._owner.form
+        anchors, choices = self._anchor[self._choices], self._choices
+        of_choices = owner._by_row[choices]
+        own = sp.identity(len(choices), format="csc")
+        later = own - of_choices[:, anchors]
+        later.eliminate_zeros()
+        # A later choice takes from earlier ones: what its anchor leaves follows from theirs.
+        solve_for = own + powers(later)
+        self._others = (solve_for @ of_choices[:, self._held]).tocsr()
+        self._left = solve_for @ whole.row_lower[choices]
+        shared = owner._by_row[owner._shared]
+        anchored = shared[:, anchors]
+        matrix = (shared[:, self._held] - anchored @ self._others).tocsr()
+        matrix.data[np.abs(matrix.data) < 1e-11] = 0.0
+        matrix.eliminate_zeros()
+        moved = anchored @ self._left
+        number = np.full(len(whole.row_lower), -1, dtype=np.int64)
+        number[choices] = np.arange(len(choices))
+        guarded = number[self._guarded]
+        low = np.concatenate(
+            [self._row_lower[owner._shared] - moved, np.full(len(guarded), -math.inf)]
+        )
+        high = np.concatenate([self._row_upper[owner._shared] - moved, self._left[guarded]])
+        cost = whole.cost[self._held] - self._others.T @ whole.cost[anchors]
+        self._offset = whole.offset + float(whole.cost[anchors] @ self._left)
+        self._offset += float(whole.cost[owner.prices.switches] @ self._switches)
+        count = len(owner._stiff)
+        bending = sp.csr_matrix(
+            (owner._stiff_sign, (owner._stiff, np.arange(count))), shape=(len(low), count)
+        )
+        bounds = (
+            np.concatenate([whole.lower[self._held], np.zeros(count)]),
+            np.concatenate([self._upper[self._held], np.full(count, math.inf)]),
+        )
+        rows = sp.vstack([matrix, self._others[guarded]])
+        cost = np.concatenate([cost, np.full(count, self._stiffness)])
+        form = form_of(sp.hstack([rows, bending]), cost * _POUNDS, bounds, (low, high))
+        return form, self._basis if found is not None else None
+
+    def read(self, found: Vertex, aside: Floats) -> Placed:
+        """The values and prices of an optimum, in terms of all columns and rows."""
+        owner, form = self._owner, self._owner.form
+        values = np.zeros(len(form.cost))
+        held = found.values[: len(self._held)]
+        values[self._held] = held
+        values[self._anchor[self._choices]] = self._left - self._others @ held
+        values[owner.prices.switches] = self._switches
+        values[owner._aside] = aside
+        shared = np.zeros(len(form.row_lower))
+        shared[owner._shared] = found.row_dual[: len(owner._shared)] / _POUNDS
+        prices = owner.prices.completed(shared, owner.prices.share(self._switches, values))
+        constant, slope = owner.prices.cut(prices)
+        cost = found.objective / _POUNDS + self._offset + float(form.cost[owner._aside] @ aside)
+        bound = constant + float(slope @ self._switches)
+        return Placed(cost, values, self._switches, prices, shared, bound)
+
+    def broken(self, placed: Placed) -> Ints:
+        """Choice rows whose anchor came out negative."""
+        return self._choices[placed.values[self._anchor[self._choices]] < -1e-6]
+
+    def cheap(self, placed: Placed) -> Ints:
+        """Columns that are too cheap to be left out."""
+        reduced = self._owner.form.reduced_cost(placed.prices)
+        reduced[self._held] = math.inf
+        reduced[self._anchor[self._choices]] = math.inf
+        return np.flatnonzero(self._open & (reduced < 1.0))
+
+    def change(self, broken: Ints, cheap: Ints, found: Vertex) -> None:
+        """Let columns in, and ask by a row that broken anchors are not negative."""
+        status = np.zeros(len(self._owner.form.cost), dtype=np.int8)
+        status[self._held] = found.columns[: len(self._held)]
+        held = np.zeros(len(status), dtype=bool)
+        held[self._held] = held[cheap] = True
+        stiff = found.columns[len(self._held) :]
+        self._held = np.flatnonzero(held)
+        self._guarded = np.concatenate([self._guarded, broken])
+        rows = np.concatenate([found.rows, np.ones(len(broken), dtype=np.int8)])
+        columns = np.concatenate([status[self._held], stiff])
+        few = len(broken) + len(cheap) < MANY * len(rows)
+        self._basis = (columns, rows) if few else None
