@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 import time
@@ -114,6 +115,12 @@ class ClimbedPlacements:
         self._stiff = np.concatenate([np.flatnonzero(down), np.flatnonzero(up)])
         self._stiff_sign = np.repeat([1.0, -1.0], [down.sum(), up.sum()])
 
+    def another(self) -> ClimbedPlacements:
+        """The same for another thread; what either learns is its own."""
+        other = copy.copy(self)
+        other._climbs, other.latest = [], None
+        return other
+
     # -- questions
 
     def relax(
@@ -131,9 +138,8 @@ class ClimbedPlacements:
         found: list[Placed] = []
         for number in range(CLIMBS):
             climbed = self._climbed(prices, switches, stop, left(), SLOW if not number else QUICK)
-            if climbed is None:
+            if climbed is None or self.latest is None:
                 return None
-            assert self.latest is not None
             found.append(self.latest)
             least, wanted = self._ahead(self.prices.cut(climbed.prices))
             if not len(wanted) or climbed.bound - least <= near * abs(least):

@@ -247,10 +247,10 @@ class _Beside:
         self._stop = threading.Event()
         self._worker: threading.Thread | None = None
 
-    def begin(self, placements: Callable[[], AnyPlacements]) -> None:
+    def begin(self, placements: AnyPlacements) -> None:
         def work() -> None:
             with contextlib.suppress(RuntimeError):
-                self._placed = placements().place(self._switches, self._stop, None, exact=0.0)
+                self._placed = placements.place(self._switches, self._stop, None, exact=0.0)
 
         self._worker = threading.Thread(target=work, daemon=True)
         self._worker.start()
@@ -293,6 +293,7 @@ class SchemeSearch:
         self._whole, self._hints = form, structure
         self._clock = time.monotonic()
         self._placements: AnyPlacements | None = None
+        self._alone: ClimbedPlacements | None = None
         self._stop = threading.Event()
         self._full = threading.Event()
         self._coarse = np.zeros(0)
@@ -386,12 +387,14 @@ class SchemeSearch:
             relax = in_shares or not self._numbers.any()
             return solve(whole.with_fixed(on, given, relax=relax), options)
         self._stop.clear()
-        placements = self._ready(options)
-        if placements is None:
+        searched = self._ready(options)
+        if searched is None or self._alone is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         placed = self._beside.wait(given[on]) if self._beside is not None else None
         try:
             if placed is None:
+                # Without a search before it, one schedule is placed soonest from climbed prices.
+                placements = self._alone if self._root is None else searched
                 placed = placements.place(given[on], self._stop, None, exact=0.0)
         except Infeasible:
             return Outcome("infeasible", np.zeros(0), math.inf, math.inf, self._seconds())
@@ -595,16 +598,14 @@ class SchemeSearch:
             guide = self.prices.completed(guide)
             self.bound = max(self.bound, self.prices.bound(guide))
             parts = self._form, self._structure, self.prices, guide, self.options
-            beside: Callable[[], AnyPlacements]
-            if len(self.prices.chosen) > LARGE:
-                known = len(self._coarse) > 0
-                switches = self._coarse if known else np.ones(len(self.prices.switches))
-                large = ClimbedPlacements(*parts, np.clip(switches, 0.0, 1.0), self._ahead)
-                self._placements, beside = large, lambda: large
-            else:
-                self._placements, beside = Placements(*parts), lambda: Placements(*parts)
+            known = len(self._coarse) > 0
+            switches = self._coarse if known else np.ones(len(self.prices.switches))
+            alone = ClimbedPlacements(*parts, np.clip(switches, 0.0, 1.0), self._ahead)
+            large = len(self.prices.chosen) > LARGE
+            self._placements = alone if large else Placements(*parts)
+            self._alone = alone
             if self._beside is not None:
-                self._beside.begin(beside)
+                self._beside.begin(alone.another())
         return self._placements
 
     def _ahead(self, cut: Cut) -> tuple[float, Floats]:
