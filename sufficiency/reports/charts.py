@@ -518,7 +518,11 @@ def difference_bars(
         y = alt.Y(
             "value:Q",
             scale=dict(domain=[low - room, high + room], nice=False),
-            axis=dict(title=unit if i % per_row == 0 else None, tickCount=5, format="+,.3~g"),
+            axis=dict(
+                title=unit if i % per_row == 0 else None,
+                tickCount=5,
+                labelExpr="datum.value == 0 ? '0' : format(datum.value, '+,.3~r')",
+            ),
         )
         bars = alt.Chart(part).mark_bar().encode(
             x=x, y=y,
@@ -1187,12 +1191,12 @@ def frontier(
     top = max([*values, mark[1], 1e-9]) * 1.12
     x = alt.X(
         "x:Q", scale=alt.Scale(domain=[0, right], nice=False),
-        axis=alt.Axis(title=x_title, tickCount=4 if narrow else 8, format=",.3~g"),
+        axis=alt.Axis(title=x_title, tickCount=4 if narrow else 8, format=",.3~r"),
     )  # fmt: skip
     y = alt.Y(
         "y:Q", scale=alt.Scale(domain=[0, top], nice=False),
         axis=alt.Axis(title=_wrap(y_title, 34).split("\n") if narrow else y_title, tickCount=5,
-                      format=",.3~g"),
+                      format=",.3~r"),
     )  # fmt: skip
     other = pd.DataFrame({"x": [mark[0]], "y": [mark[1]], "text": [mark_label]})
     # No plan lies below the steps, so there is room for the label above the mark; it runs inwards.

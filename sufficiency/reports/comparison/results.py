@@ -261,7 +261,7 @@ def money(found: Comparison) -> Section:
             f"{_key(found)}. Each small chart has its own scale. Source: ledger.csv.",
             alt=said,
             draw=lambda width: charts.render(
-                charts.panels(panels, labels, width, scale[1], number_format=",.3~g")
+                charts.panels(panels, labels, width, scale[1], number_format=",.3~r")
             ),
         )
     ]
@@ -393,7 +393,7 @@ def failures(found: Comparison) -> Section:
                 "has its own scale. Source: failures.csv.",
                 alt=" ".join(said),
                 draw=lambda width: charts.render(
-                    charts.panels(panels, labels, width, "Children", number_format=",.3~g")
+                    charts.panels(panels, labels, width, "Children", number_format=",.3~r")
                 ),
             )
         )

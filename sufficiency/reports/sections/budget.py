@@ -192,7 +192,7 @@ def _balance(run: Run, table: pd.DataFrame, before: pd.DataFrame | None) -> Figu
         f"in the year and {fmt.scaled(as_float(table['cumulative'].iloc[-1]), scale)} added up, "
         f"{scale[1]}.",
         draw=lambda width: charts.render(
-            charts.panels(panels, labels, width, scale[1], number_format=",.3~g", columns=2)
+            charts.panels(panels, labels, width, scale[1], number_format=",.3~r", columns=2)
         ),
         table=Table(
             caption=f"High-needs allocation, spending and balance, {scale[1]}; minus: overspent",
@@ -283,7 +283,7 @@ def sensitivity(run: Run) -> Section:
         + "; ".join(f"{n}: {lo:,.1f} to {hi:,.1f}" for n, lo, _, hi, _ in rows)
         + f" ({scale[1]}).",
         draw=lambda width: charts.render(
-            charts.ranges(rows, min(width, 760), scale[1], "+,.3~g" if compared else ",.3~g")
+            charts.ranges(rows, min(width, 760), scale[1], "+,.3~r" if compared else ",.3~r")
         ),
     )
     blocks: list[Block] = [figure] if rows else [Text("Nothing in the ledgers moves with a price.")]

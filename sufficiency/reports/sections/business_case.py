@@ -364,7 +364,7 @@ def _payback_chart(run: Run, case: BusinessCase) -> Figure:
             charts.panels(
                 [charts.Panel("Cumulative cash against doing nothing", lines)], labels,
                 width if width < charts.NARROW else min(width, 640), scale[1],
-                number_format=",.3~g", columns=1,
+                number_format=",.3~r", columns=1,
             )
         ),
     )  # fmt: skip

@@ -191,7 +191,7 @@ def intervals(rows: Sequence[tuple[str, str, Sequence[float]]], width: int, unit
         (charts.fitted(name, words, width), low, middle, high, words)
         for name, words, (low, middle, high) in rows
     ]
-    return charts.ranges(drawn, width, unit, ",.3~g")
+    return charts.ranges(drawn, width, unit, ",.3~r")
 
 
 def _no_regret(finding: Finding) -> Section:

@@ -370,7 +370,7 @@ def _ledger_chart(run: Run) -> Figure:
             f"{fmt.pounds(as_float(ours[k].iloc[-1]))} in {labels[-1]}." for k in LEDGERS
         ),
         draw=lambda width: charts.render(
-            charts.panels(panels, labels, width, scale[1], number_format=",.3~g")),
+            charts.panels(panels, labels, width, scale[1], number_format=",.3~r")),
     )  # fmt: skip
 
 
