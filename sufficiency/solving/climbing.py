@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -332,7 +333,7 @@ class _Part:
         into = flows.T.tocsr()
         self._stages = []
         begin = np.flatnonzero(changes(stage)).tolist()
-        for low, high in zip(begin, [*begin[1:], len(stage)], strict=True):
+        for low, high in itertools.pairwise([*begin, len(stage)] if begin else []):
             where = slice(int(row_of[low]), int(row_of[high - 1]) + 1)
             self._stages.append(
                 _Stage(

@@ -16,6 +16,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from sufficiency.placement.model import build
+from sufficiency.placement.structure import hints
 from sufficiency.solving import (
     Limits,
     Progress,
@@ -34,8 +36,10 @@ from sufficiency.solving.decomposition import Master
 from sufficiency.solving.placements import Placed
 from sufficiency.solving.prices import Cut, Prices
 from sufficiency.solving.structure import Folded, Pooled, matrix_of
+from tests.placement.test_brute_force import Case, authority
 from tests.solving.test_formulations import keeps_to, no_bound_is_above
 from tests.solving.test_search import EXACT, STOP, exactly, schedules, small
+from tests.tiny import scheme
 
 __all__ = ["schedules", "small"]  # fixtures
 
@@ -347,3 +351,20 @@ def test_a_placed_plan_is_a_plan_of_its_own_kind(parts: Parts, schedules: list[n
     placed = parts.placements().place(schedules[0], STOP, None)
     assert isinstance(placed, Placed)
     assert (placed.values[parts.prices.switches] == schedules[0]).all()
+
+
+def test_with_nobody_to_place_nothing_fails() -> None:
+    """A year without children has no choices to climb."""
+    case = Case(
+        years=2, schemes=(scheme("s0"),), joining=((0, 0), (0, 0)), budgets=(), committed=()
+    )
+    question = authority(case).question()
+    form = StandardForm.of(build(question))
+    structure = Structure(**hints(question, form.columns, form.rows))
+    with patch.object(decomposition, "SMALL", 0):
+        placed = SchemeSearch(form, structure, EXACT).place(np.zeros(len(form.cost)))
+    assert placed.objective == pytest.approx(exactly((form, structure), np.zeros(placed_at(form))))
+
+
+def placed_at(form: StandardForm) -> int:
+    return int(form.columns.among("open").sum())
