@@ -42,9 +42,9 @@ def small() -> tuple[StandardForm, Structure]:
 
 @pytest.fixture(scope="module")
 def smaller(tmp_path_factory: pytest.TempPathFactory) -> tuple[StandardForm, Structure]:
-    """The same of an authority of the small one's character and 0.4 of its children: questions
+    """The same of an authority of the small one's character and a quarter of its children: questions
     that are searched to the end, and asked of HiGHS alone beside."""
-    path = write_example(grown(SIZES["small"], 0.4), tmp_path_factory.mktemp("smaller"))
+    path = write_example(grown(SIZES["small"], 0.25), tmp_path_factory.mktemp("smaller"))
     return taken_apart(load_scenario(path))
 
 
