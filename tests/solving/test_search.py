@@ -42,8 +42,8 @@ def small() -> tuple[StandardForm, Structure]:
 
 @pytest.fixture(scope="module")
 def smaller(tmp_path_factory: pytest.TempPathFactory) -> tuple[StandardForm, Structure]:
-    """The same of an authority of the small one's character and a quarter of its children: questions
-    that are searched to the end, and asked of HiGHS alone beside."""
+    """The same of an authority of the small one's character with a quarter of its children:
+    questions that are searched to the end, and asked of HiGHS alone beside."""
     path = write_example(grown(SIZES["small"], 0.25), tmp_path_factory.mktemp("smaller"))
     return taken_apart(load_scenario(path))
 
