@@ -25,6 +25,8 @@ from sufficiency.placement.structure import hints
 from sufficiency.plan import Plan, build_plan
 from sufficiency.problems import NoPlanError
 from sufficiency.solving import (
+    Labels,
+    Learnt,
     Limits,
     Outcome,
     Progress,
@@ -244,6 +246,69 @@ class Study:
         found.update(f"{form.offset!r} {self.question.settings.base_year}".encode())
         return found.hexdigest()
 
+    def learnt(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What the search has learnt, for :meth:`recall` of another study; empty before a search.
+
+        Returns:
+            Arrays: ``placed`` and ``columns`` name columns, ``rows`` names rows;
+            ``placed_values``, ``column_values`` and ``row_prices`` have one row a point, the first
+            of which is the relaxation.
+        """
+        points = self.search.learnt()
+        if not points:
+            return {}
+        values = np.array([point.values for point in points])
+        prices = np.array([point.prices for point in points])
+        stays, other = self._named_columns()
+        stays = {key: at for key, at in stays.items() if values[:, at].any()}
+        other = {name: at for name, at in other.items() if values[:, at].any()}
+        rows = {n: at for n, at in _names(self.form.rows).items() if prices[:, at].any()}
+        return {
+            "placed": np.array(list(stays), dtype=np.int64),
+            "columns": np.array(list(other), dtype="U"),
+            "rows": np.array(list(rows), dtype="U"),
+            "placed_values": values[:, list(stays.values())],
+            "column_values": values[:, list(other.values())],
+            "row_prices": prices[:, list(rows.values())],
+        }
+
+    def recall(self, learnt: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Let the search begin from what another one has learnt of nearly the same question.
+
+        Nothing of it is believed (see ``SchemeSearch.recall``): every bound is worked out from this
+        model, and children are placed anew.
+
+        Raises:
+            KeyError, ValueError: when the arrays are not those of :meth:`learnt`.
+        """
+        if not len(learnt):
+            return
+        stays, other = self._named_columns()
+        rows = _names(self.form.rows)
+        count = len(learnt["row_prices"])
+        values = np.zeros((count, len(self.form.columns)))
+        prices = np.zeros((count, len(self.form.rows)))
+        for kept, numbers, known, into in (
+            ("placed", "placed_values", stays, values),
+            ("columns", "column_values", other, values),
+            ("rows", "row_prices", rows, prices),
+        ):
+            at = np.array([known.get(name, -1) for name in learnt[kept].tolist()], dtype=np.int64)
+            into[:, at[at >= 0]] = np.nan_to_num(learnt[numbers][:, at >= 0])
+        self.search.recall([Learnt(v, p) for v, p in zip(values, prices, strict=True)])
+
+    def _named_columns(self) -> tuple[dict[int, int], dict[str, int]]:
+        """Columns by what they stand for: stays by a number of their own, since they are counted
+        anew where a school is added; the others by name and index."""
+        arcs = self.question.arcs
+        key = arcs["cohort"].to_numpy(np.int64)
+        for column, most in (("provision", 100_000), ("end", 1_000), ("settled", 2),
+                             ("staying", 2), ("only_staying", 2)):  # fmt: skip
+            key = key * most + arcs[column].to_numpy(np.int64)
+        at, index = self.form.columns.of("placed")
+        stays = dict(zip(key[index].tolist(), at.tolist(), strict=True))
+        return stays, _names(self.form.columns, "placed")
+
     def plan(self, opens: Mapping[str, int]) -> Plan:
         """The plan of least cost that opens these schemes in these Septembers and no others.
 
@@ -405,6 +470,11 @@ class Study:
         if impossible:
             rows.append((np.zeros(count), 1.0, math.inf))
         return Limits(lower, upper, tuple(rows))
+
+
+def _names(labels: Labels, *but: str) -> dict[str, int]:
+    """Columns or rows by their names and indices, except those of some names."""
+    return {f"{label[0]} {label[1]!r}": i for i, label in enumerate(labels) if label[0] not in but}
 
 
 def _placed(outcome: Outcome) -> Outcome:

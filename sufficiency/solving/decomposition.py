@@ -14,7 +14,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,6 +79,9 @@ ROUNDING_SECONDS = (60.0, 15.0)
 
 EARLY = ("time limit", "memory limit", "interrupted")
 """How a search ends before the gap is proven."""
+
+LEARNT = 8
+"""Plans that are kept for another search to begin from: the last that were placed."""
 
 AnyPlacements = Placements | ClimbedPlacements
 """Either way of placing children; both are asked alike."""
@@ -238,6 +241,19 @@ class Master:
         return np.round(outcome.values[self._at]) if outcome.found else np.zeros(0)
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """Where a search has been, in terms of the whole form.
+
+    Attributes:
+        values: of all columns.
+        prices: of the rows that columns share; of others nothing.
+    """
+
+    values: Floats
+    prices: Floats
+
+
 class _Beside:
     """Switches that are placed in a thread of their own; what goes wrong there is done again."""
 
@@ -299,6 +315,7 @@ class SchemeSearch:
         self._coarse = np.zeros(0)
         self._root: Placed | None = None
         self._remembered: list[Floats] = []
+        self._recalled: list[Floats] = []
         self._beside: _Beside | None = None
         if beside is not None and options.threads > 1:
             self._beside = _Beside(np.round(beside[self._switch]))
@@ -403,6 +420,53 @@ class SchemeSearch:
         found = self._outcome(placed, "optimal", placed.cost)
         return self._in_whole_numbers(found) if self._numbers.any() and not in_shares else found
 
+    # -- from one search to another
+
+    def learnt(self) -> list[Learnt]:
+        """The relaxation, and the last plans that were placed; empty before there is one."""
+        if self._root is None:
+            return []
+        found = []
+        for placed in [self._root, *self._plans[-LEARNT:]]:
+            prices = np.zeros(len(self._whole.row_lower))
+            prices[self.folded.rows] = self.pooled.expand_prices(placed.shared)
+            values = self.folded.unfold(self.pooled.expand(placed.values))
+            found.append(Learnt(values, prices))
+        return found
+
+    def recall(self, learnt: Sequence[Learnt]) -> None:
+        """Begin from what a search of nearly the same form has learnt.
+
+        None of it is believed: its prices bound what this form costs, whatever they are, and
+        children are placed anew for its schedules. What does not fit costs time. A search that has
+        begun, or that needs none of it, stays as it is.
+        """
+        if self._simple or self._placements is not None or not learnt:
+            return
+        root, *plans = [self._as_placed(point) for point in learnt]
+        self._root = root
+        self.master.add(self.prices.cut(root.prices))
+        self._remembered.append(root.shared)
+        placements = self._begin(root.prices, root.switches)
+        placements.recall(root)
+        for placed in plans:
+            shared = np.where(self._only_closed(placed.switches), root.shared, placed.shared)
+            self.master.add(self.prices.cut(placed.prices))
+            self._cut_between(placed, root.switches, shared)
+            self._remembered.append(shared)
+            self._recalled.append(np.round(placed.switches))
+            placements.recall(placed)
+
+    def _as_placed(self, point: Learnt) -> Placed:
+        """A point in terms of the form that is searched; its cost is not known here."""
+        values = self.pooled.gather(point.values[self.folded.columns])
+        shared = self.pooled.gather_prices(point.prices[self.folded.rows])
+        switches = np.clip(values[self.prices.switches], 0.0, 1.0)
+        prices = self.prices.completed(shared, self.prices.share(switches, values))
+        constant, slope = self.prices.cut(prices)
+        bound = constant + float(slope @ switches)
+        return Placed(math.inf, values, switches, prices, shared, bound)
+
     def _in_whole_numbers(self, found: Outcome) -> Outcome:
         """The plan with whole numbers where they are asked for, its schemes as they are.
 
@@ -497,6 +561,8 @@ class SchemeSearch:
             tell()
             if self._gap() <= self.options.gap:
                 return "optimal"
+            if self.best is None and len(before := self._before()):
+                proposal = before
             if not len(proposal) or proposal.tobytes() in tried:
                 # The cuts know nothing better than plans that were placed exactly.
                 if sharper:
@@ -520,6 +586,18 @@ class SchemeSearch:
             if self._gap() <= self.options.gap:
                 return "optimal"
         return self._ended()
+
+    def _before(self) -> Floats:
+        """The last recalled schedule that answers the question: it is soonest placed, and likely
+        to be as good as any. Empty: there is none."""
+        for switches in reversed(self._recalled):
+            if self._limits.allow(switches):
+                allowed = self.master.nearest(
+                    switches, self._left(MASTER_SECONDS), self._stop, self._limits
+                )
+                if np.array_equal(allowed, switches):
+                    return switches
+        return np.zeros(0)
 
     def _relax(self, placements: AnyPlacements) -> bool:
         """The first cuts, from switches that may lie between 0 and 1; False when stopped."""
@@ -597,16 +675,21 @@ class SchemeSearch:
             guide = outcome.row_dual[rows] if known else np.zeros(len(self._form.row_lower))
             guide = self.prices.completed(guide)
             self.bound = max(self.bound, self.prices.bound(guide))
-            parts = self._form, self._structure, self.prices, guide, self.options
             known = len(self._coarse) > 0
             switches = self._coarse if known else np.ones(len(self.prices.switches))
-            alone = ClimbedPlacements(*parts, np.clip(switches, 0.0, 1.0), self._ahead)
-            large = len(self.prices.chosen) > LARGE
-            self._placements = alone if large else Placements(*parts)
-            self._alone = alone
+            alone = self._begin(guide, np.clip(switches, 0.0, 1.0))
+            if len(self.prices.chosen) <= LARGE:
+                parts = self._form, self._structure, self.prices, guide, self.options
+                self._placements = Placements(*parts)
             if self._beside is not None:
                 self._beside.begin(alone.another())
         return self._placements
+
+    def _begin(self, guide: Floats, switches: Floats) -> ClimbedPlacements:
+        """Placements by climbed prices, from completed prices that were found for switches."""
+        parts = self._form, self._structure, self.prices, guide, self.options
+        self._placements = self._alone = ClimbedPlacements(*parts, switches, self._ahead)
+        return self._alone
 
     def _ahead(self, cut: Cut) -> tuple[float, Floats]:
         """The least that cuts allow with one more, and the switches, 0 to 1, that have it."""
