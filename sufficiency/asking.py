@@ -259,17 +259,19 @@ class Study:
             return {}
         values = np.array([point.values for point in points])
         prices = np.array([point.prices for point in points])
-        stays, other = self._named_columns()
-        stays = {key: at for key, at in stays.items() if values[:, at].any()}
-        other = {name: at for name, at in other.items() if values[:, at].any()}
-        rows = {n: at for n, at in _names(self.form.rows).items() if prices[:, at].any()}
+        columns, rows = self.form.columns, self.form.rows
+        at, index = columns.of("placed")
+        used = values[:, at].any(axis=0)
+        stays = at[used]
+        others = np.flatnonzero(values.any(axis=0) & ~columns.among("placed"))
+        priced = np.flatnonzero(prices.any(axis=0))
         return {
-            "placed": np.array(list(stays), dtype=np.int64),
-            "columns": np.array(list(other), dtype="U"),
-            "rows": np.array(list(rows), dtype="U"),
-            "placed_values": values[:, list(stays.values())],
-            "column_values": values[:, list(other.values())],
-            "row_prices": prices[:, list(rows.values())],
+            "placed": self._stays()[index[used]],
+            "columns": np.array(_names(columns[others]), dtype="U"),
+            "rows": np.array(_names(rows[priced]), dtype="U"),
+            "placed_values": values[:, stays],
+            "column_values": values[:, others],
+            "row_prices": prices[:, priced],
         }
 
     def recall(self, learnt: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -283,31 +285,36 @@ class Study:
         """
         if not len(learnt):
             return
-        stays, other = self._named_columns()
-        rows = _names(self.form.rows)
+        columns, rows = self.form.columns, self.form.rows
         count = len(learnt["row_prices"])
-        values = np.zeros((count, len(self.form.columns)))
-        prices = np.zeros((count, len(self.form.rows)))
-        for kept, numbers, known, into in (
-            ("placed", "placed_values", stays, values),
-            ("columns", "column_values", other, values),
-            ("rows", "row_prices", rows, prices),
+        values, prices = np.zeros((count, len(columns))), np.zeros((count, len(rows)))
+        at, index = columns.of("placed")
+        stays = self._stays()[index]
+        order = np.argsort(stays)
+        place = np.searchsorted(stays, learnt["placed"], sorter=order)
+        place = order[np.minimum(place, len(order) - 1)]
+        known = stays[place] == learnt["placed"]
+        values[:, at[place[known]]] = np.nan_to_num(learnt["placed_values"][:, known])
+        for labels, kept, numbers, into in (
+            (columns, learnt["columns"], learnt["column_values"], values),
+            (rows, learnt["rows"], learnt["row_prices"], prices),
         ):
-            at = np.array([known.get(name, -1) for name in learnt[kept].tolist()], dtype=np.int64)
-            into[:, at[at >= 0]] = np.nan_to_num(learnt[numbers][:, at >= 0])
+            families = {name.split(" ", 1)[0] for name in kept.tolist()} - {"placed"}
+            mine = np.flatnonzero(labels.among(*families))
+            where = dict(zip(_names(labels[mine]), mine.tolist(), strict=True))
+            found = np.array([where.get(name, -1) for name in kept.tolist()], dtype=np.int64)
+            into[:, found[found >= 0]] = np.nan_to_num(numbers[:, found >= 0])
         self.search.recall([Learnt(v, p) for v, p in zip(values, prices, strict=True)])
 
-    def _named_columns(self) -> tuple[dict[int, int], dict[str, int]]:
-        """Columns by what they stand for: stays by a number of their own, since they are counted
-        anew where a school is added; the others by name and index."""
+    def _stays(self) -> np.ndarray[Any, Any]:
+        """By stay, a number that names it wherever it stands: stays are counted anew where a
+        school is added."""
         arcs = self.question.arcs
         key = arcs["cohort"].to_numpy(np.int64)
         for column, most in (("provision", 100_000), ("end", 1_000), ("settled", 2),
                              ("staying", 2), ("only_staying", 2)):  # fmt: skip
             key = key * most + arcs[column].to_numpy(np.int64)
-        at, index = self.form.columns.of("placed")
-        stays = dict(zip(key[index].tolist(), at.tolist(), strict=True))
-        return stays, _names(self.form.columns, "placed")
+        return key
 
     def plan(self, opens: Mapping[str, int]) -> Plan:
         """The plan of least cost that opens these schemes in these Septembers and no others.
@@ -472,9 +479,9 @@ class Study:
         return Limits(lower, upper, tuple(rows))
 
 
-def _names(labels: Labels, *but: str) -> dict[str, int]:
-    """Columns or rows by their names and indices, except those of some names."""
-    return {f"{label[0]} {label[1]!r}": i for i, label in enumerate(labels) if label[0] not in but}
+def _names(labels: Labels) -> list[str]:
+    """What columns or rows are called, as text."""
+    return [f"{name} {index!r}" for name, index in labels]
 
 
 def _placed(outcome: Outcome) -> Outcome:

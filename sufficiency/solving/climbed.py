@@ -88,7 +88,7 @@ class ClimbedPlacements:
         self._first, self._ahead = (guide, switches), ahead
         self._climb = Climb(structure, prices)
         self._climbs: list[tuple[Floats, Floats]] = []
-        self._recalled: dict[bytes, Placed] = {}
+        self._certain: dict[bytes, Placed] = {}
         self._last: tuple[_Model, Vertex] | None = None
         self.latest: Placed | None = None
         """What the last climb or round found, whether or not it was the last that was needed."""
@@ -123,10 +123,16 @@ class ClimbedPlacements:
         other._climbs, other._last, other.latest = [], None, None
         return other
 
-    def recall(self, placed: Placed) -> None:
-        """Take over where another search has been; placing for its switches begins there."""
+    def recall(self, placed: Placed, *, certain: bool) -> None:
+        """Take over where another search has been.
+
+        Args:
+            placed: prices to begin from; and a plan where it is ``certain`` that nobody can be
+                placed at less cost for its switches.
+        """
         self._climbs.append((placed.prices, placed.switches))
-        self._recalled[np.round(placed.switches).tobytes()] = placed
+        if certain:
+            self._certain[placed.switches.tobytes()] = placed
 
     # -- questions
 
@@ -183,8 +189,8 @@ class ClimbedPlacements:
         if self._last is not None and np.array_equal(self._last[0].switches, switches):
             # What was near enough before is gone on with.
             return self._exactly(*self._last, stop, left, exact, known)
-        if (placed := self._recalled.get(np.round(switches).tobytes())) is not None:
-            return self._begun(self._as_climbed(placed), stop, left, exact, known)
+        if (certain := self._certain.get(np.round(switches).tobytes())) is not None:
+            return certain
         far = [float(np.abs(other - switches).sum()) for _, other in self._climbs]
         prices, cooling = self._first[0], SLOW
         if far:
@@ -224,16 +230,6 @@ class ClimbedPlacements:
                 math.inf, values, switches, climbed.prices, climbed.shared, climbed.bound
             )
         return climbed
-
-    def _as_climbed(self, placed: Placed) -> Climbed:
-        """A point at which children were placed, as the end of a climb."""
-        own, chosen = self.prices.own, self.prices.chosen
-        total = np.bincount(own[chosen], placed.values[chosen], len(self.form.row_lower))
-        share = np.zeros(len(placed.values))
-        share[chosen] = placed.values[chosen] / np.maximum(total[own[chosen]], 1e-12)
-        return Climbed(
-            placed.switches, placed.prices, placed.shared, placed.values, share, placed.bound
-        )
 
     def _begun(
         self,

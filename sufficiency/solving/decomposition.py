@@ -81,7 +81,11 @@ EARLY = ("time limit", "memory limit", "interrupted")
 """How a search ends before the gap is proven."""
 
 LEARNT = 8
-"""Plans that are kept for another search to begin from: the last that were placed."""
+"""Plans that are kept for another search to begin from: the last that were placed exactly."""
+
+CERTAIN = 1e-9
+"""Relative distance between the cost of a plan and what its prices prove, at which no other way of
+placing children in the same schools is cheaper."""
 
 AnyPlacements = Placements | ClimbedPlacements
 """Either way of placing children; both are asked alike."""
@@ -315,7 +319,7 @@ class SchemeSearch:
         self._coarse = np.zeros(0)
         self._root: Placed | None = None
         self._remembered: list[Floats] = []
-        self._recalled: list[Floats] = []
+        self._exact: list[Placed] = []
         self._beside: _Beside | None = None
         if beside is not None and options.threads > 1:
             self._beside = _Beside(np.round(beside[self._switch]))
@@ -417,17 +421,20 @@ class SchemeSearch:
             return Outcome("infeasible", np.zeros(0), math.inf, math.inf, self._seconds())
         if placed is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
+        others = [p for p in self._exact if not np.array_equal(p.switches, placed.switches)]
+        self._exact = [*others, placed][-LEARNT:]
         found = self._outcome(placed, "optimal", placed.cost)
         return self._in_whole_numbers(found) if self._numbers.any() and not in_shares else found
 
     # -- from one search to another
 
     def learnt(self) -> list[Learnt]:
-        """The relaxation, and the last plans that were placed; empty before there is one."""
+        """The relaxation, and the last plans that were placed exactly; empty before there is one.
+        """
         if self._root is None:
             return []
         found = []
-        for placed in [self._root, *self._plans[-LEARNT:]]:
+        for placed in [self._root, *self._exact]:
             prices = np.zeros(len(self._whole.row_lower))
             prices[self.folded.rows] = self.pooled.expand_prices(placed.shared)
             values = self.folded.unfold(self.pooled.expand(placed.values))
@@ -437,9 +444,10 @@ class SchemeSearch:
     def recall(self, learnt: Sequence[Learnt]) -> None:
         """Begin from what a search of nearly the same form has learnt.
 
-        None of it is believed: its prices bound what this form costs, whatever they are, and
-        children are placed anew for its schedules. What does not fit costs time. A search that has
-        begun, or that needs none of it, stays as it is.
+        None of it is believed. Prices bound what this form costs, whatever they are. A plan counts
+        when its values obey every row of this form and its prices prove, on this form, that its
+        schedule cannot be had for less. What does not fit costs time. A search that has begun, or
+        that needs none of it, stays as it is.
         """
         if self._simple or self._placements is not None or not learnt:
             return
@@ -448,24 +456,34 @@ class SchemeSearch:
         self.master.add(self.prices.cut(root.prices))
         self._remembered.append(root.shared)
         placements = self._begin(root.prices, root.switches)
-        placements.recall(root)
+        placements.recall(root, certain=False)
         for placed in plans:
             shared = np.where(self._only_closed(placed.switches), root.shared, placed.shared)
             self.master.add(self.prices.cut(placed.prices))
             self._cut_between(placed, root.switches, shared)
             self._remembered.append(shared)
-            self._recalled.append(np.round(placed.switches))
-            placements.recall(placed)
+            certain = abs(placed.cost - placed.bound) <= CERTAIN * abs(placed.cost)
+            placements.recall(placed, certain=certain)
+            if certain:
+                self._plans.append(placed)
 
     def _as_placed(self, point: Learnt) -> Placed:
-        """A point in terms of the form that is searched; its cost is not known here."""
+        """A point in terms of the form that is searched; of infinite cost where it is no plan."""
+        form = self._form
         values = self.pooled.gather(point.values[self.folded.columns])
+        at = self.prices.switches
+        values[at] = np.clip(values[at], 0.0, 1.0)
         shared = self.pooled.gather_prices(point.prices[self.folded.rows])
-        switches = np.clip(values[self.prices.switches], 0.0, 1.0)
-        prices = self.prices.completed(shared, self.prices.share(switches, values))
+        prices = self.prices.completed(shared, self.prices.share(values[at], values))
         constant, slope = self.prices.cut(prices)
-        bound = constant + float(slope @ switches)
-        return Placed(math.inf, values, switches, prices, shared, bound)
+        bound = constant + float(slope @ values[at])
+        rows = matrix_of(form) @ values
+        size = 1e-6 * np.maximum(1.0, np.abs(rows))
+        obeys = bool((rows >= form.row_lower - size).all() and (rows <= form.row_upper + size).all())
+        obeys &= bool((values >= form.lower - 1e-6).all() and (values <= form.upper + 1e-6).all())
+        obeys &= bool((values[at] == np.round(values[at])).all())
+        cost = float(form.cost @ values + form.offset) if obeys else math.inf
+        return Placed(cost, values, values[at], prices, shared, bound)
 
     def _in_whole_numbers(self, found: Outcome) -> Outcome:
         """The plan with whole numbers where they are asked for, its schemes as they are.
@@ -561,8 +579,6 @@ class SchemeSearch:
             tell()
             if self._gap() <= self.options.gap:
                 return "optimal"
-            if self.best is None and len(before := self._before()):
-                proposal = before
             if not len(proposal) or proposal.tobytes() in tried:
                 # The cuts know nothing better than plans that were placed exactly.
                 if sharper:
@@ -586,18 +602,6 @@ class SchemeSearch:
             if self._gap() <= self.options.gap:
                 return "optimal"
         return self._ended()
-
-    def _before(self) -> Floats:
-        """The last recalled schedule that answers the question: it is soonest placed, and likely
-        to be as good as any. Empty: there is none."""
-        for switches in reversed(self._recalled):
-            if self._limits.allow(switches):
-                allowed = self.master.nearest(
-                    switches, self._left(MASTER_SECONDS), self._stop, self._limits
-                )
-                if np.array_equal(allowed, switches):
-                    return switches
-        return np.zeros(0)
 
     def _relax(self, placements: AnyPlacements) -> bool:
         """The first cuts, from switches that may lie between 0 and 1; False when stopped."""
