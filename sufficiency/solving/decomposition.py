@@ -94,8 +94,11 @@ _QUICK = {
     "mip_heuristic_run_root_reduced_cost": False,
     "mip_heuristic_run_rins": False,
     "mip_heuristic_run_rens": False,
+    "mip_heuristic_run_feasibility_jump": False,
+    "mip_allow_restart": False,
 }
-"""The master is small: HiGHS' searches around its plans take longer than its branching."""
+"""The master is small: HiGHS' searches around its plans, and beginning again, take longer than its
+branching."""
 
 
 @dataclass(frozen=True)
@@ -429,8 +432,7 @@ class SchemeSearch:
     # -- from one search to another
 
     def learnt(self) -> list[Learnt]:
-        """The relaxation, and the last plans that were placed exactly; empty before there is one.
-        """
+        """The relaxation and the last plans placed exactly; empty before there is one."""
         if self._root is None:
             return []
         found = []
@@ -479,7 +481,9 @@ class SchemeSearch:
         bound = constant + float(slope @ values[at])
         rows = matrix_of(form) @ values
         size = 1e-6 * np.maximum(1.0, np.abs(rows))
-        obeys = bool((rows >= form.row_lower - size).all() and (rows <= form.row_upper + size).all())
+        obeys = bool(
+            (rows >= form.row_lower - size).all() and (rows <= form.row_upper + size).all()
+        )
         obeys &= bool((values >= form.lower - 1e-6).all() and (values <= form.upper + 1e-6).all())
         obeys &= bool((values[at] == np.round(values[at])).all())
         cost = float(form.cost @ values + form.offset) if obeys else math.inf
