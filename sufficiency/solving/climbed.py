@@ -194,7 +194,10 @@ class ClimbedPlacements:
         far = [float(np.abs(other - switches).sum()) for _, other in self._climbs]
         prices, cooling = self._first[0], SLOW
         if far:
-            prices, cooling = self._climbs[int(np.argmin(far))][0], QUICK
+            prices, nearest = self._climbs[int(np.argmin(far))]
+            if (plan := self._certain.get(nearest.tobytes())) is not None:
+                return self._begun(self._changed(plan, switches), stop, left, exact, known)
+            cooling = QUICK
         climbed = None
         for step in (cooling, FINE):
             climbed = self._climbed(prices, switches, stop, left(), step)
@@ -230,6 +233,15 @@ class ClimbedPlacements:
                 math.inf, values, switches, climbed.prices, climbed.shared, climbed.bound
             )
         return climbed
+
+    def _changed(self, plan: Placed, switches: Floats) -> Climbed:
+        """A plan as the end of a climb, for other switches: where its children are tells which
+        columns matter, as far as they are open."""
+        own, chosen = self.prices.own, self.prices.chosen
+        total = np.bincount(own[chosen], plan.values[chosen], len(self.form.row_lower))
+        share = np.zeros(len(plan.values))
+        share[chosen] = plan.values[chosen] / np.maximum(total[own[chosen]], 1e-12)
+        return Climbed(switches, plan.prices, plan.shared, plan.values, share, plan.bound)
 
     def _begun(
         self,

@@ -87,6 +87,9 @@ CERTAIN = 1e-9
 """Relative distance between the cost of a plan and what its prices prove, at which no other way of
 placing children in the same schools is cheaper."""
 
+FITS = 0.1
+"""How far a recalled relaxation may lie below the cheapest recalled plan, as a share."""
+
 AnyPlacements = Placements | ClimbedPlacements
 """Either way of placing children; both are asked alike."""
 
@@ -448,26 +451,32 @@ class SchemeSearch:
 
         None of it is believed. Prices bound what this form costs, whatever they are. A plan counts
         when its values obey every row of this form and its prices prove, on this form, that its
-        schedule cannot be had for less. What does not fit costs time. A search that has begun, or
-        that needs none of it, stays as it is.
+        schedule cannot be had for less. Where no plan counts, or the relaxation is far from it, the
+        search begins anew; one that has begun, or needs none of it, stays as it is.
         """
         if self._simple or self._placements is not None or not learnt:
             return
         root, *plans = [self._as_placed(point) for point in learnt]
+        certain = [
+            plan
+            for plan in plans
+            if math.isfinite(plan.cost) and abs(plan.cost - plan.bound) <= CERTAIN * abs(plan.cost)
+        ]
+        least = min((p.cost for p in certain), default=math.inf)
+        if not root.bound >= (1.0 - FITS) * least:
+            return
         self._root = root
         self.master.add(self.prices.cut(root.prices))
         self._remembered.append(root.shared)
         placements = self._begin(root.prices, root.switches)
         placements.recall(root, certain=False)
-        for placed in plans:
+        for placed in certain:
             shared = np.where(self._only_closed(placed.switches), root.shared, placed.shared)
             self.master.add(self.prices.cut(placed.prices))
             self._cut_between(placed, root.switches, shared)
             self._remembered.append(shared)
-            certain = abs(placed.cost - placed.bound) <= CERTAIN * abs(placed.cost)
-            placements.recall(placed, certain=certain)
-            if certain:
-                self._plans.append(placed)
+            placements.recall(placed, certain=True)
+            self._plans.append(placed)
 
     def _as_placed(self, point: Learnt) -> Placed:
         """A point in terms of the form that is searched; of infinite cost where it is no plan."""
