@@ -483,6 +483,8 @@ class SchemeSearch:
         form = self._form
         values = self.pooled.gather(point.values[self.folded.columns])
         at = self.prices.switches
+        whole = np.round(values[at])
+        values[at] = np.where(np.abs(values[at] - whole) < 1e-9, whole, values[at])
         values[at] = np.clip(values[at], 0.0, 1.0)
         shared = self.pooled.gather_prices(point.prices[self.folded.rows])
         prices = self.prices.completed(shared, self.prices.share(values[at], values))
