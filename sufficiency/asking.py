@@ -25,6 +25,8 @@ from sufficiency.placement.structure import hints
 from sufficiency.plan import Plan, build_plan
 from sufficiency.problems import NoPlanError
 from sufficiency.solving import (
+    Labels,
+    Learnt,
     Limits,
     Outcome,
     Progress,
@@ -244,6 +246,76 @@ class Study:
         found.update(f"{form.offset!r} {self.question.settings.base_year}".encode())
         return found.hexdigest()
 
+    def learnt(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What the search has learnt, for :meth:`recall` of another study; empty before a search.
+
+        Returns:
+            Arrays: ``placed`` and ``columns`` name columns, ``rows`` names rows;
+            ``placed_values``, ``column_values`` and ``row_prices`` have one row a point, the first
+            of which is the relaxation.
+        """
+        points = self.search.learnt()
+        if not points:
+            return {}
+        values = np.array([point.values for point in points])
+        prices = np.array([point.prices for point in points])
+        columns, rows = self.form.columns, self.form.rows
+        at, index = columns.of("placed")
+        used = values[:, at].any(axis=0)
+        stays = at[used]
+        others = np.flatnonzero(values.any(axis=0) & ~columns.among("placed"))
+        priced = np.flatnonzero(prices.any(axis=0))
+        return {
+            "placed": self._stays()[index[used]],
+            "columns": np.array(_names(columns[others]), dtype="U"),
+            "rows": np.array(_names(rows[priced]), dtype="U"),
+            "placed_values": values[:, stays],
+            "column_values": values[:, others],
+            "row_prices": prices[:, priced],
+        }
+
+    def recall(self, learnt: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Let the search begin from what another one has learnt of nearly the same question.
+
+        Nothing of it is believed (see ``SchemeSearch.recall``): every bound is worked out from this
+        model, and children are placed anew.
+
+        Raises:
+            KeyError, ValueError: when the arrays are not those of :meth:`learnt`.
+        """
+        if not len(learnt):
+            return
+        columns, rows = self.form.columns, self.form.rows
+        count = len(learnt["row_prices"])
+        values, prices = np.zeros((count, len(columns))), np.zeros((count, len(rows)))
+        at, index = columns.of("placed")
+        stays = self._stays()[index]
+        order = np.argsort(stays)
+        place = np.searchsorted(stays, learnt["placed"], sorter=order)
+        place = order[np.minimum(place, len(order) - 1)]
+        known = stays[place] == learnt["placed"]
+        values[:, at[place[known]]] = np.nan_to_num(learnt["placed_values"][:, known])
+        for labels, kept, numbers, into in (
+            (columns, learnt["columns"], learnt["column_values"], values),
+            (rows, learnt["rows"], learnt["row_prices"], prices),
+        ):
+            families = {name.split(" ", 1)[0] for name in kept.tolist()} - {"placed"}
+            mine = np.flatnonzero(labels.among(*families))
+            where = dict(zip(_names(labels[mine]), mine.tolist(), strict=True))
+            found = np.array([where.get(name, -1) for name in kept.tolist()], dtype=np.int64)
+            into[:, found[found >= 0]] = np.nan_to_num(numbers[:, found >= 0])
+        self.search.recall([Learnt(v, p) for v, p in zip(values, prices, strict=True)])
+
+    def _stays(self) -> np.ndarray[Any, Any]:
+        """By stay, a number that names it wherever it stands: stays are counted anew where a
+        school is added."""
+        arcs = self.question.arcs
+        key = arcs["cohort"].to_numpy(np.int64)
+        for column, most in (("provision", 100_000), ("end", 1_000), ("settled", 2),
+                             ("staying", 2), ("only_staying", 2)):  # fmt: skip
+            key = key * most + arcs[column].to_numpy(np.int64)
+        return key
+
     def plan(self, opens: Mapping[str, int]) -> Plan:
         """The plan of least cost that opens these schemes in these Septembers and no others.
 
@@ -405,6 +477,11 @@ class Study:
         if impossible:
             rows.append((np.zeros(count), 1.0, math.inf))
         return Limits(lower, upper, tuple(rows))
+
+
+def _names(labels: Labels) -> list[str]:
+    """What columns or rows are called, as text."""
+    return [f"{name} {index!r}" for name, index in labels]
 
 
 def _placed(outcome: Outcome) -> Outcome:

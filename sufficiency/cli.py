@@ -9,11 +9,14 @@ Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import shlex
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +39,6 @@ from sufficiency.vocabulary import KINDS, STATEMENT, academic_year_label
 
 if TYPE_CHECKING:
     from sufficiency.audit import AuditResult
-    from sufficiency.pipeline import Loaded
     from sufficiency.plan.finding import Finding
 
 MOST_SHOWN = 60
@@ -561,17 +563,11 @@ def _business_case(asked: argparse.Namespace, out: Console) -> int:
 def _test_site(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.studies.site_tests import KIND, try_sites
 
-    def ask(loaded: Loaded, folder: Path, tell: Callable[[str], None]) -> Finding:
-        return try_sites(
-            loaded, at=asked.at, postcodes=asked.postcode, sites=asked.site,
-            postcode_files=asked.postcodes, needs=asked.needs, places=asked.places,
-            year_groups=asked.year_groups, opens=asked.opens, kind=asked.kind,
-            capital=asked.capital, running=asked.running, grant=asked.grant, gap=asked.gap,
-            time_limit=asked.time_limit, threads=asked.threads, seed=asked.seed, folder=folder,
-            on_progress=tell,
-        )  # fmt: skip
-
-    finding = _study(asked, out, KIND, ask)
+    finding = _study(
+        asked, out, KIND, try_sites,
+        at=asked.at, postcodes=asked.postcode, sites=asked.site, postcode_files=asked.postcodes,
+        grant=asked.grant, **_school(asked),
+    )  # fmt: skip
     _show_sites(out, finding)
     return EXIT_OK
 
@@ -580,16 +576,10 @@ def _map_value(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import formatting as fmt
     from sufficiency.studies.value_map import KIND, map_value
 
-    def ask(loaded: Loaded, folder: Path, tell: Callable[[str], None]) -> Finding:
-        return map_value(
-            loaded, needs=asked.needs, places=asked.places, year_groups=asked.year_groups,
-            opens=asked.opens, kind=asked.kind, capital=asked.capital, running=asked.running,
-            points=asked.points, exact=asked.exact, exclude=asked.exclude, gap=asked.gap,
-            time_limit=asked.time_limit, threads=asked.threads, seed=asked.seed, folder=folder,
-            on_progress=tell,
-        )  # fmt: skip
-
-    finding = _study(asked, out, KIND, ask)
+    finding = _study(
+        asked, out, KIND, map_value,
+        points=asked.points, exact=asked.exact, exclude=asked.exclude, **_school(asked),
+    )  # fmt: skip
     points = finding.tables["points"]
     table = Table("Point", "Near", "Worth", "Quick value", "Money alone", box=None, pad_edge=False)
     for row in points[points["exact_pounds"].notna()].to_dict("records"):
@@ -600,6 +590,14 @@ def _map_value(asked: argparse.Namespace, out: Console) -> int:
         )  # fmt: skip
     out.print(table)
     return EXIT_OK
+
+
+def _school(asked: argparse.Namespace) -> dict[str, Any]:
+    """The school that is tried, as the studies of sites take it."""
+    return {
+        name: getattr(asked, name)
+        for name in ("needs", "places", "year_groups", "opens", "kind", "capital", "running")
+    }
 
 
 def _searching(asked: argparse.Namespace) -> dict[str, Any]:
@@ -613,11 +611,8 @@ def _rank_sites(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.studies.ranking import RANKING, STANDINGS, rank_sites
 
     finding = _study(
-        asked, out, RANKING,
-        lambda loaded, folder, tell: rank_sites(
-            loaded, plans=asked.plans, within=asked.within, schemes=asked.schemes, folder=folder,
-            on_progress=tell, **_searching(asked),
-        ),
+        asked, out, RANKING, rank_sites,
+        plans=asked.plans, within=asked.within, schemes=asked.schemes,
     )  # fmt: skip
     table = Table("Scheme", "Adds", "Between (proven)", "Alone", "Near-best plans", box=None,
                   pad_edge=False)  # fmt: skip
@@ -635,12 +630,7 @@ def _alternatives(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import formatting as fmt
     from sufficiency.studies.ranking import ALTERNATIVES, alternatives
 
-    finding = _study(
-        asked, out, ALTERNATIVES,
-        lambda loaded, folder, tell: alternatives(
-            loaded, plans=asked.plans, folder=folder, on_progress=tell, **_searching(asked)
-        ),
-    )  # fmt: skip
+    finding = _study(asked, out, ALTERNATIVES, alternatives, plans=asked.plans)
     table = Table("Plan", "Above the first", "Above the least possible, at most", "Capital",
                   "Differs from the first", box=None, pad_edge=False)  # fmt: skip
     for row in finding.tables["plans"].to_dict("records"):
@@ -657,11 +647,8 @@ def _frontier(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.studies.frontier import KIND, frontier, shown
 
     finding = _study(
-        asked, out, f"{KIND}-{asked.against}",
-        lambda loaded, folder, tell: frontier(
-            loaded, against=asked.against, points=asked.points, folder=folder, on_progress=tell,
-            **_searching(asked),
-        ),
+        asked, out, f"{KIND}-{asked.against}", frontier,
+        against=asked.against, points=asked.points,
     )  # fmt: skip
     names = finding.stamp["names"]
     table = Table("Point", "Capital", "Comes to", "Cost", "Opens", "No longer", box=None,
@@ -685,11 +672,8 @@ def _marginal(asked: argparse.Namespace, out: Console) -> int:
 
     changes = read_changes(asked.redesignate, asked.extend)
     finding = _study(
-        asked, out, KIND,
-        lambda loaded, folder, tell: marginal(
-            loaded, provisions=asked.provisions, changes=changes or None, folder=folder,
-            on_progress=tell, **_searching(asked),
-        ),
+        asked, out, KIND, marginal,
+        provisions=asked.provisions, changes=changes or None,
     )  # fmt: skip
     table = Table("Provision", "From", "One place, exactly", "By its price", "Holds for", box=None,
                   pad_edge=False)  # fmt: skip
@@ -708,12 +692,7 @@ def _bases(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import formatting as fmt
     from sufficiency.studies.bases import KIND, bases
 
-    finding = _study(
-        asked, out, KIND,
-        lambda loaded, folder, tell: bases(
-            loaded, folder=folder, on_progress=tell, **_searching(asked)
-        ),
-    )  # fmt: skip
+    finding = _study(asked, out, KIND, bases)
     table = Table("Policy", "Above unconstrained", "Special places", "Base places", "Capital",
                   "In independent schools", box=None, pad_edge=False)  # fmt: skip
     for row in finding.tables["policies"].to_dict("records"):
@@ -730,12 +709,7 @@ def _price_rules(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.reports import formatting as fmt
     from sufficiency.studies.price_rules import KIND, price_rules, price_words
 
-    finding = _study(
-        asked, out, KIND,
-        lambda loaded, folder, tell: price_rules(
-            loaded, rules=asked.rules, folder=folder, on_progress=tell, **_searching(asked)
-        ),
-    )  # fmt: skip
+    finding = _study(asked, out, KIND, price_rules, rules=asked.rules)
     table = Table("What changes", "Same schemes", "Planned anew", "Children elsewhere", box=None,
                   pad_edge=False)  # fmt: skip
     for row in finding.tables["rules"].to_dict("records"):
@@ -753,12 +727,19 @@ def _study(
     asked: argparse.Namespace,
     out: Console,
     kind: str,
-    ask: Callable[[Loaded, Path, Callable[[str], None]], Finding],
+    study: Callable[..., Finding],
+    /,
+    **given: Any,
 ) -> Finding:
-    """Read the scenario, ask, write the finding beside its run, and say what was found."""
+    """Read the scenario, ask, write the finding beside its run, and say what was found.
+
+    Args:
+        asked, out: the command line and where it is answered.
+        kind: of the finding, for its folder.
+        study: the function that asks; ``given`` are its own arguments.
+    """
     from sufficiency.pipeline import load_scenario
     from sufficiency.plan.finding import refuse_other
-    from sufficiency.reports.findings import write_finding
     from sufficiency.studies.answers import folder_of
 
     loaded = load_scenario(asked.scenario, model=asked.model)
@@ -768,8 +749,12 @@ def _study(
     progress = _Progress(out)
     before = {str(w) for w in loaded.warnings}
     try:
-        finding = ask(loaded, folder, progress)
+        # Charts take a while to load; while the solver works, the other core is free.
+        threading.Thread(target=_prepare_pages).start()
+        finding = study(loaded, **given, folder=folder, on_progress=progress, **_searching(asked))
         finding.stamp["command"] = asked.command_line
+        from sufficiency.reports.findings import write_finding
+
         progress("Writing the page and its tables")
         folder.parent.mkdir(parents=True, exist_ok=True)
         written = write_finding(finding, folder)
@@ -791,6 +776,13 @@ def _study(
     out.print("All of them are internal: they contain small numbers, and none is published.")
     out.print(STATEMENT, style="dim")
     return finding
+
+
+def _prepare_pages() -> None:
+    """Load what a page is drawn with; whatever goes wrong here is said when it is drawn."""
+    with contextlib.suppress(Exception):
+        import_module("sufficiency.reports.findings")
+        import_module("sufficiency.reports.charts").prepare()
 
 
 def _show_sites(out: Console, finding: Finding) -> None:

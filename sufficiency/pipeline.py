@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import time
@@ -27,6 +28,7 @@ from sufficiency.demand.cohorts import diagonals
 from sufficiency.geography.travel import journeys
 from sufficiency.placement.question import Question, Settings, prepare, with_new_provisions
 from sufficiency.plan import Plan, read_run, write_run
+from sufficiency.plan.learnt import write_learnt
 from sufficiency.problems import NoPlanError, Problem, Problems, near
 from sufficiency.rules import (
     PlanningModel,
@@ -575,6 +577,7 @@ def optimise(
     plan.stamp["solver"]["rounding"] = rounding
     tell("Auditing the plan")
     plan.stamp["audit"] = audit_plan(loaded, plan)
+    plan.learnt = asked.learnt()
     return plan
 
 
@@ -659,6 +662,25 @@ def _input_hashes(loaded: Loaded) -> dict[str, str]:
     }
 
 
+def content_of(loaded: Loaded) -> str:
+    """Hash of what a scenario is made of: files, rules, what it asks, and who reads them.
+
+    Schemes that a study puts into its tables do not change it, nor do whole children.
+    """
+    scenario = loaded.scenario
+    asked = {**loaded._scenario_as_data(), "whole_children": None}
+    parts = {
+        "hashes": sorted(loaded.tables.hashes.items()),
+        "rules": loaded.model.as_dictionary(),
+        "asked": asked,
+        "variant": [scenario.variant, scenario.seed, scenario.draw],
+        "what_ifs": [repr(what_if) for what_if in scenario.what_ifs],
+        "versions": [version("sufficiency"), solver_version()],
+    }
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _versions() -> dict[str, str]:
     found = {}
     for library in LIBRARIES:
@@ -740,6 +762,7 @@ def write_results(
     loaded = replace(loaded, settings=replace(loaded.settings, whole_children=whole))
 
     def finish(aside: Path) -> Mapping[str, Any]:
+        write_learnt(aside, content_of(loaded), plan.learnt)
         audit = audit_summary(auditing.audit_run(aside))
         plan.stamp["audit"] = audit
         plan.stamp["command"] = command

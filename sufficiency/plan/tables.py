@@ -62,11 +62,14 @@ class Plan:
     marginal_values: pd.DataFrame
     stamp: dict[str, Any] = field(default_factory=dict)
     without_schemes: Plan | None = None
+    learnt: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
+    """What the search has learnt, for the next study of the scenario (``plan/learnt.py``)."""
 
     @classmethod
     def table_names(cls) -> list[str]:
         """Names of the tables, in the order in which they are described."""
-        return [f.name for f in fields(cls) if f.name not in ("stamp", "without_schemes")]
+        left_out = ("stamp", "without_schemes", "learnt")
+        return [f.name for f in fields(cls) if f.name not in left_out]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """All tables by name."""

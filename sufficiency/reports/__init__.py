@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sufficiency.reports.document import write_document
-from sufficiency.reports.facts import Run
-from sufficiency.reports.geopackage import write_geopackage
-from sufficiency.reports.page import write_report
-from sufficiency.reports.release import Release, publish
 from sufficiency.reports.suppression import LEAST_THRESHOLD, THRESHOLD
-from sufficiency.reports.workbook import write_workbook
+
+if TYPE_CHECKING:
+    from sufficiency.reports.document import write_document
+    from sufficiency.reports.geopackage import write_geopackage
+    from sufficiency.reports.page import write_report
+    from sufficiency.reports.release import Release, publish
+    from sufficiency.reports.workbook import write_workbook
 
 __all__ = [
     "LEAST_THRESHOLD",
@@ -23,6 +26,23 @@ __all__ = [
     "write_reports",
     "write_workbook",
 ]
+
+_MODULES = {
+    "Release": "release",
+    "publish": "release",
+    "write_document": "document",
+    "write_geopackage": "geopackage",
+    "write_report": "page",
+    "write_workbook": "workbook",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What draws charts or writes workbooks is loaded where it is asked for: studies need none of
+    it before they have found something."""
+    if name in _MODULES:
+        return getattr(import_module(f"sufficiency.reports.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def write_reports(run_folder: Path) -> list[Path]:
@@ -37,6 +57,12 @@ def write_reports(run_folder: Path) -> list[Path]:
         InputError: when the folder is no run folder, a table is missing or damaged, or a file
             cannot be written.
     """
+    from sufficiency.reports.document import write_document
+    from sufficiency.reports.facts import Run
+    from sufficiency.reports.geopackage import write_geopackage
+    from sufficiency.reports.page import write_report
+    from sufficiency.reports.workbook import write_workbook
+
     folder = Path(run_folder)
     run = Run.read(folder)
     written = [

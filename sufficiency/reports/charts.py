@@ -100,6 +100,11 @@ def render(chart: Any) -> str:
     return lighter(str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False))))
 
 
+def prepare() -> None:
+    """Start the renderer, which takes as long as drawing many charts."""
+    render(alt.Chart(pd.DataFrame({"a": [1.0]})).mark_point())
+
+
 _IDLE: Final = re.compile(
     r' (?:class|aria-hidden|pointer-events|role|aria-roledescription|aria-label)="[^"]*"'
     r'| (?:opacity|fill-opacity|stroke-opacity)="1"'

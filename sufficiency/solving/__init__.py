@@ -1,6 +1,6 @@
 """HiGHS behind one adapter: standard form in memory, options, progress, starts, explanations."""
 
-from sufficiency.solving.decomposition import Limits, SchemeSearch
+from sufficiency.solving.decomposition import Learnt, Limits, SchemeSearch
 from sufficiency.solving.formulations import FORMULATIONS, solve_as
 from sufficiency.solving.highs import (
     Outcome,
@@ -17,6 +17,7 @@ from sufficiency.solving.structure import Structure
 __all__ = [
     "FORMULATIONS",
     "Labels",
+    "Learnt",
     "Limits",
     "Outcome",
     "Progress",

@@ -88,6 +88,8 @@ class ClimbedPlacements:
         self._first, self._ahead = (guide, switches), ahead
         self._climb = Climb(structure, prices)
         self._climbs: list[tuple[Floats, Floats]] = []
+        self._certain: dict[bytes, Placed] = {}
+        self._last: tuple[_Model, Vertex] | None = None
         self.latest: Placed | None = None
         """What the last climb or round found, whether or not it was the last that was needed."""
         self._by_column = matrix_of(form)
@@ -118,8 +120,19 @@ class ClimbedPlacements:
     def another(self) -> ClimbedPlacements:
         """The same for another thread; what either learns is its own."""
         other = copy.copy(self)
-        other._climbs, other.latest = [], None
+        other._climbs, other._last, other.latest = [], None, None
         return other
+
+    def recall(self, placed: Placed, *, certain: bool) -> None:
+        """Take over where another search has been.
+
+        Args:
+            placed: prices to begin from; and a plan where it is ``certain`` that nobody can be
+                placed at less cost for its switches.
+        """
+        self._climbs.append((placed.prices, placed.switches))
+        if certain:
+            self._certain[placed.switches.tobytes()] = placed
 
     # -- questions
 
@@ -160,10 +173,18 @@ class ClimbedPlacements:
         if exact > 0:
             exact = max(exact, self._options.gap / FINER)
         left = _clock(time_limit)
+        if self._last is not None and np.array_equal(self._last[0].switches, switches):
+            # What was near enough before is gone on with.
+            return self._exactly(*self._last, stop, left, exact, known)
+        if (certain := self._certain.get(np.round(switches).tobytes())) is not None:
+            return certain
         far = [float(np.abs(other - switches).sum()) for _, other in self._climbs]
         prices, cooling = self._first[0], SLOW
         if far:
-            prices, cooling = self._climbs[int(np.argmin(far))][0], QUICK
+            prices, nearest = self._climbs[int(np.argmin(far))]
+            if (plan := self._certain.get(nearest.tobytes())) is not None:
+                return self._begun(self._changed(plan, switches), stop, left, exact, known)
+            cooling = QUICK
         climbed = None
         for step in (cooling, FINE):
             climbed = self._climbed(prices, switches, stop, left(), step)
@@ -173,10 +194,11 @@ class ClimbedPlacements:
                 return self.latest
             prices = climbed.prices
         assert climbed is not None
-        return self._exactly(climbed, stop, left, exact, known)
+        return self._begun(climbed, stop, left, exact, known)
 
     def forget(self) -> None:
-        """Nothing is left in a solver from one question to the next."""
+        """Begin anew: after Ctrl-C, what was gone on with need not be what is held."""
+        self._last = None
 
     # -- one question
 
@@ -199,7 +221,16 @@ class ClimbedPlacements:
             )
         return climbed
 
-    def _exactly(
+    def _changed(self, plan: Placed, switches: Floats) -> Climbed:
+        """A plan as the end of a climb, for other switches: where its children are tells which
+        columns matter, as far as they are open."""
+        own, chosen = self.prices.own, self.prices.chosen
+        total = np.bincount(own[chosen], plan.values[chosen], len(self.form.row_lower))
+        share = np.zeros(len(plan.values))
+        share[chosen] = plan.values[chosen] / np.maximum(total[own[chosen]], 1e-12)
+        return Climbed(switches, plan.prices, plan.shared, plan.values, share, plan.bound)
+
+    def _begun(
         self,
         climbed: Climbed,
         stop: threading.Event,
@@ -207,13 +238,43 @@ class ClimbedPlacements:
         exact: float,
         known: float,
     ) -> Placed | None:
+        """The same from where a climb has ended."""
         model = _Model(self, climbed)
         # What only switches bear upon costs the same whatever children do.
-        aside = model.aside(stop)
-        if aside is None:
+        if not model.settle_aside(stop):
             return None
-        found: Vertex | None = None
+        return self._exactly(model, None, stop, left, exact, known)
+
+    def _exactly(
+        self,
+        model: _Model,
+        found: Vertex | None,
+        stop: threading.Event,
+        left: Callable[[], float | None],
+        exact: float,
+        known: float,
+    ) -> Placed | None:
+        """Solve a model until nothing is broken and its cost is near enough; ``found`` is its last
+        optimum, where it has been solved before."""
+        self._last = None
         for _ in range(ROUNDS):
+            if found is not None:
+                placed = model.read(found)
+                self.latest = placed
+                distance = (placed.cost - placed.bound) / max(abs(placed.cost), 1.0)
+                broken, cheap = model.broken(placed), model.cheap(placed)
+                stiff = model.bent(found)
+                if not len(broken) and not stiff and (distance <= exact or not len(cheap)):
+                    self._last = model, found
+                    return placed
+                if stiff and not len(broken) and not len(cheap):
+                    model.stiffen()
+                if placed.bound > known and abs(distance) <= ENOUGH:
+                    return replace(placed, cost=math.inf)
+                if len(broken) and distance <= exact:
+                    # Rows alone are soon mended; whether columns are still worth it is seen then.
+                    cheap = cheap[:0]
+                model.change(broken, cheap, found)
             seconds = left()
             if seconds is not None and seconds <= 0:
                 return None
@@ -221,21 +282,6 @@ class ClimbedPlacements:
             found = vertex(form, replace(self._options, time_limit=seconds), stop, basis)
             if found is None:
                 return None
-            placed = model.read(found, aside)
-            self.latest = placed
-            distance = (placed.cost - placed.bound) / max(abs(placed.cost), 1.0)
-            broken, cheap = model.broken(placed), model.cheap(placed)
-            stiff = model.bent(found)
-            if not len(broken) and not stiff and (distance <= exact or not len(cheap)):
-                return placed
-            if stiff and not len(broken) and not len(cheap):
-                model.stiffen()
-            if placed.bound > known and abs(distance) <= ENOUGH:
-                return replace(placed, cost=math.inf)
-            if len(broken) and distance <= exact:
-                # Rows alone are soon mended; whether columns are still worth it is seen then.
-                cheap = cheap[:0]
-            model.change(broken, cheap, found)
         raise RuntimeError("the placements did not settle")
 
 
@@ -250,10 +296,11 @@ class _Model:
 
     def __init__(self, owner: ClimbedPlacements, climbed: Climbed) -> None:
         form, prices, structure = owner.form, owner.prices, owner._structure
-        self._owner, self._switches = owner, np.round(climbed.switches)
-        closed = prices.closed(self._switches)
+        self._owner, self.switches = owner, np.round(climbed.switches)
+        self._aside = np.zeros(0)
+        closed = prices.closed(self.switches)
         self._open = owner._choice & ~closed
-        fixed = np.asarray(owner._by_column[:, prices.switches] @ self._switches).ravel()
+        fixed = np.asarray(owner._by_column[:, prices.switches] @ self.switches).ravel()
         self._row_lower, self._row_upper = form.row_lower - fixed, form.row_upper - fixed
         upper = form.upper.copy()
         rows, limited, values = prices.limits
@@ -294,8 +341,8 @@ class _Model:
         if self._stiffness > STIFFEST:
             raise Infeasible("no values obey the rows")
 
-    def aside(self, stop: threading.Event) -> Floats | None:
-        """Values of columns that only rows among switches hold."""
+    def settle_aside(self, stop: threading.Event) -> bool:
+        """Give values to the columns that only rows among switches hold; False when stopped."""
         owner = self._owner
         form, columns = owner.form, owner._aside
         rows = np.flatnonzero(owner._structure.switch_rows)
@@ -303,7 +350,7 @@ class _Model:
         if not len(columns):
             if (low > 1e-6).any() or (high < -1e-6).any():
                 raise Infeasible("the rules among switches do not allow these")
-            return np.zeros(0)
+            return True
         alone = form_of(
             owner._by_row[rows][:, columns], form.cost[columns],
             (form.lower[columns], form.upper[columns]), (low, high),
@@ -311,7 +358,8 @@ class _Model:
         outcome = solve(alone, owner._options, stop=stop)
         if outcome.status == "infeasible":
             raise Infeasible("the rules among switches do not allow these")
-        return outcome.values if outcome.found else None
+        self._aside = outcome.values
+        return outcome.found
 
     def form(
         self, found: Vertex | None
@@ -342,7 +390,7 @@ class _Model:
         high = np.concatenate([self._row_upper[owner._shared] - moved, self._left[guarded]])
         cost = whole.cost[self._held] - self._others.T @ whole.cost[anchors]
         self._offset = whole.offset + float(whole.cost[anchors] @ self._left)
-        self._offset += float(whole.cost[owner.prices.switches] @ self._switches)
+        self._offset += float(whole.cost[owner.prices.switches] @ self.switches)
         count = len(owner._stiff)
         bending = sp.csr_matrix(
             (owner._stiff_sign, (owner._stiff, np.arange(count))), shape=(len(low), count)
@@ -356,22 +404,23 @@ class _Model:
         form = form_of(sp.hstack([rows, bending]), cost * _POUNDS, bounds, (low, high))
         return form, self._basis if found is not None else None
 
-    def read(self, found: Vertex, aside: Floats) -> Placed:
+    def read(self, found: Vertex) -> Placed:
         """The values and prices of an optimum, in terms of all columns and rows."""
         owner, form = self._owner, self._owner.form
         values = np.zeros(len(form.cost))
         held = found.values[: len(self._held)]
         values[self._held] = held
         values[self._anchor[self._choices]] = self._left - self._others @ held
-        values[owner.prices.switches] = self._switches
-        values[owner._aside] = aside
+        values[owner.prices.switches] = self.switches
+        values[owner._aside] = self._aside
         shared = np.zeros(len(form.row_lower))
         shared[owner._shared] = found.row_dual[: len(owner._shared)] / _POUNDS
-        prices = owner.prices.completed(shared, owner.prices.share(self._switches, values))
+        prices = owner.prices.completed(shared, owner.prices.share(self.switches, values))
         constant, slope = owner.prices.cut(prices)
-        cost = found.objective / _POUNDS + self._offset + float(form.cost[owner._aside] @ aside)
-        bound = constant + float(slope @ self._switches)
-        return Placed(cost, values, self._switches, prices, shared, bound)
+        cost = found.objective / _POUNDS + self._offset
+        cost += float(form.cost[owner._aside] @ self._aside)
+        bound = constant + float(slope @ self.switches)
+        return Placed(cost, values, self.switches, prices, shared, bound)
 
     def broken(self, placed: Placed) -> Ints:
         """Choice rows whose anchor came out negative."""

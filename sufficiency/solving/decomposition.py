@@ -14,7 +14,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,6 +80,16 @@ ROUNDING_SECONDS = (60.0, 15.0)
 EARLY = ("time limit", "memory limit", "interrupted")
 """How a search ends before the gap is proven."""
 
+LEARNT = 8
+"""Plans that are kept for another search to begin from: the last that were placed exactly."""
+
+CERTAIN = 1e-9
+"""Relative distance between the cost of a plan and what its prices prove, at which no other way of
+placing children in the same schools is cheaper."""
+
+FITS = 0.1
+"""How far a recalled relaxation may lie below the cheapest recalled plan, as a share."""
+
 AnyPlacements = Placements | ClimbedPlacements
 """Either way of placing children; both are asked alike."""
 
@@ -87,8 +97,11 @@ _QUICK = {
     "mip_heuristic_run_root_reduced_cost": False,
     "mip_heuristic_run_rins": False,
     "mip_heuristic_run_rens": False,
+    "mip_heuristic_run_feasibility_jump": False,
+    "mip_allow_restart": False,
 }
-"""The master is small: HiGHS' searches around its plans take longer than its branching."""
+"""The master is small: HiGHS' searches around its plans, and beginning again, take longer than its
+branching."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +251,19 @@ class Master:
         return np.round(outcome.values[self._at]) if outcome.found else np.zeros(0)
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """Where a search has been, in terms of the whole form.
+
+    Attributes:
+        values: of all columns.
+        prices: of the rows that columns share; of others nothing.
+    """
+
+    values: Floats
+    prices: Floats
+
+
 class _Beside:
     """Switches that are placed in a thread of their own; what goes wrong there is done again."""
 
@@ -299,6 +325,7 @@ class SchemeSearch:
         self._coarse = np.zeros(0)
         self._root: Placed | None = None
         self._remembered: list[Floats] = []
+        self._exact: list[Placed] = []
         self._beside: _Beside | None = None
         if beside is not None and options.threads > 1:
             self._beside = _Beside(np.round(beside[self._switch]))
@@ -400,8 +427,78 @@ class SchemeSearch:
             return Outcome("infeasible", np.zeros(0), math.inf, math.inf, self._seconds())
         if placed is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
+        others = [p for p in self._exact if not np.array_equal(p.switches, placed.switches)]
+        self._exact = [*others, placed][-LEARNT:]
         found = self._outcome(placed, "optimal", placed.cost)
         return self._in_whole_numbers(found) if self._numbers.any() and not in_shares else found
+
+    # -- from one search to another
+
+    def learnt(self) -> list[Learnt]:
+        """The relaxation and the last plans placed exactly; empty before there is one."""
+        if self._root is None:
+            return []
+        found = []
+        for placed in [self._root, *self._exact]:
+            prices = np.zeros(len(self._whole.row_lower))
+            prices[self.folded.rows] = self.pooled.expand_prices(placed.shared)
+            values = self.folded.unfold(self.pooled.expand(placed.values))
+            found.append(Learnt(values, prices))
+        return found
+
+    def recall(self, learnt: Sequence[Learnt]) -> None:
+        """Begin from what a search of nearly the same form has learnt.
+
+        None of it is believed. Prices bound what this form costs, whatever they are. A plan counts
+        when its values obey every row of this form and its prices prove, on this form, that its
+        schedule cannot be had for less. Where no plan counts, or the relaxation is far from it, the
+        search begins anew; one that has begun, or needs none of it, stays as it is.
+        """
+        if self._simple or self._placements is not None or not learnt:
+            return
+        root, *plans = [self._as_placed(point) for point in learnt]
+        certain = [
+            plan
+            for plan in plans
+            if math.isfinite(plan.cost) and abs(plan.cost - plan.bound) <= CERTAIN * abs(plan.cost)
+        ]
+        least = min((p.cost for p in certain), default=math.inf)
+        if not root.bound >= (1.0 - FITS) * least:
+            return
+        self._root = root
+        self.master.add(self.prices.cut(root.prices))
+        self._remembered.append(root.shared)
+        placements = self._begin(root.prices, root.switches)
+        placements.recall(root, certain=False)
+        for placed in certain:
+            shared = np.where(self._only_closed(placed.switches), root.shared, placed.shared)
+            self.master.add(self.prices.cut(placed.prices))
+            self._cut_between(placed, root.switches, shared)
+            self._remembered.append(shared)
+            placements.recall(placed, certain=True)
+            self._plans.append(placed)
+
+    def _as_placed(self, point: Learnt) -> Placed:
+        """A point in terms of the form that is searched; of infinite cost where it is no plan."""
+        form = self._form
+        values = self.pooled.gather(point.values[self.folded.columns])
+        at = self.prices.switches
+        whole = np.round(values[at])
+        values[at] = np.where(np.abs(values[at] - whole) < 1e-9, whole, values[at])
+        values[at] = np.clip(values[at], 0.0, 1.0)
+        shared = self.pooled.gather_prices(point.prices[self.folded.rows])
+        prices = self.prices.completed(shared, self.prices.share(values[at], values))
+        constant, slope = self.prices.cut(prices)
+        bound = constant + float(slope @ values[at])
+        rows = matrix_of(form) @ values
+        size = 1e-6 * np.maximum(1.0, np.abs(rows))
+        obeys = bool(
+            (rows >= form.row_lower - size).all() and (rows <= form.row_upper + size).all()
+        )
+        obeys &= bool((values >= form.lower - 1e-6).all() and (values <= form.upper + 1e-6).all())
+        obeys &= bool((values[at] == np.round(values[at])).all())
+        cost = float(form.cost @ values + form.offset) if obeys else math.inf
+        return Placed(cost, values, values[at], prices, shared, bound)
 
     def _in_whole_numbers(self, found: Outcome) -> Outcome:
         """The plan with whole numbers where they are asked for, its schemes as they are.
@@ -597,16 +694,21 @@ class SchemeSearch:
             guide = outcome.row_dual[rows] if known else np.zeros(len(self._form.row_lower))
             guide = self.prices.completed(guide)
             self.bound = max(self.bound, self.prices.bound(guide))
-            parts = self._form, self._structure, self.prices, guide, self.options
             known = len(self._coarse) > 0
             switches = self._coarse if known else np.ones(len(self.prices.switches))
-            alone = ClimbedPlacements(*parts, np.clip(switches, 0.0, 1.0), self._ahead)
-            large = len(self.prices.chosen) > LARGE
-            self._placements = alone if large else Placements(*parts)
-            self._alone = alone
+            alone = self._begin(guide, np.clip(switches, 0.0, 1.0))
+            if len(self.prices.chosen) <= LARGE:
+                parts = self._form, self._structure, self.prices, guide, self.options
+                self._placements = Placements(*parts)
             if self._beside is not None:
                 self._beside.begin(alone.another())
         return self._placements
+
+    def _begin(self, guide: Floats, switches: Floats) -> ClimbedPlacements:
+        """Placements by climbed prices, from completed prices that were found for switches."""
+        parts = self._form, self._structure, self.prices, guide, self.options
+        self._placements = self._alone = ClimbedPlacements(*parts, switches, self._ahead)
+        return self._alone
 
     def _ahead(self, cut: Cut) -> tuple[float, Floats]:
         """The least that cuts allow with one more, and the switches, 0 to 1, that have it."""

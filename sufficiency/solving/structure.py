@@ -176,6 +176,7 @@ class Pooled:
             first_column, first_row = np.arange(len(columns)), np.arange(len(rows))
             smaller, column_group, row_group = merged(form, first_column, first_row)
         self.form, self._column_group, self._row_group = smaller, column_group, row_group
+        self._first_row = first_row
         choice = np.where(structure.choice >= 0, first_row[row_group[structure.choice]], -1)
         self.structure = replace(structure, choice=choice).part(first_column, first_row)
 
@@ -205,6 +206,14 @@ class Pooled:
     def expand_prices(self, prices: Floats) -> Floats:
         """Prices of all rows: the same for all rows of a group."""
         return np.asarray(prices[self._row_group], dtype=float)
+
+    def gather(self, values: Floats) -> Floats:
+        """Values of the pooled columns from those of all: :meth:`expand` undone."""
+        return np.asarray(np.bincount(self._column_group, values, len(self.form.cost)), dtype=float)
+
+    def gather_prices(self, prices: Floats) -> Floats:
+        """Prices of the pooled rows from those of all rows: of each group, its first one's."""
+        return np.asarray(prices[self._first_row], dtype=float)
 
 
 def _same(form: StandardForm, structure: Structure) -> tuple[Ints, Ints]:

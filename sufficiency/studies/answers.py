@@ -8,6 +8,7 @@ again, exactly, where an answer is used.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -21,7 +22,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from sufficiency.asking import Answered, Ask, Study
+from sufficiency.pipeline import Loaded, content_of
 from sufficiency.plan.finding import ANSWERS
+from sufficiency.plan.learnt import read_learnt, write_learnt
 from sufficiency.problems import NoPlanError, Stopped
 from sufficiency.reports import formatting as fmt
 
@@ -79,6 +82,9 @@ class Answers:
         folder: of the finding; its ``answers`` are read and written. None: nothing is kept.
         total: questions that will be asked, for the time that is left.
         tell: told each step in words.
+        scenario: inputs of which the study asks. What its search learns is kept for the next study
+            of them, and it begins from what is kept: in ``folder``, or in the run folder of the
+            scenario beside it. None: it begins anew.
     """
 
     def __init__(
@@ -88,8 +94,16 @@ class Answers:
         *,
         total: int = 0,
         tell: Tell | None = None,
+        scenario: Loaded | None = None,
     ) -> None:
         self.study, self.total = study, total
+        self._learning = ""
+        if scenario is not None and folder is not None:
+            self._learning = content_of(scenario)
+            beside = folder.parent / scenario.scenario.name
+            # What is damaged is learnt again.
+            with contextlib.suppress(KeyError, ValueError, TypeError, IndexError):
+                study.recall(read_learnt((folder, beside), self._learning))
         self.kept = Kept(folder)
         self._tell = tell or (lambda words: None)
         self._asked, self._searched, self._seconds = 0, 0, 0.0
@@ -104,8 +118,14 @@ class Answers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.keep_learnt()
         if isinstance(error, KeyboardInterrupt) and not isinstance(error, Stopped):
             raise self.stopped() from error
+
+    def keep_learnt(self) -> None:
+        """Keep what the search has learnt, where it has searched."""
+        if self._learning and self.kept.folder is not None and self._searched:
+            write_learnt(self.kept.folder.parent, self._learning, self.study.learnt())
 
     def best(
         self,

@@ -180,7 +180,10 @@ class _Trial:
 
     def compare(self, gaps: Sequence[float]) -> tuple[Answered, dict[str, Worth]]:
         """The best plan without any of the sites, and each site's worth, as near as is needed."""
-        answers = Answers(self.study, self.folder, total=1 + 3 * len(self.where), tell=self.tell)
+        answers = Answers(
+            self.study, self.folder, total=1 + 3 * len(self.where), tell=self.tell,
+            scenario=self.before,
+        )  # fmt: skip
         without: Answered | None = None
         plans: dict[str, Answered] = {}
         worth: dict[str, Worth] = {}

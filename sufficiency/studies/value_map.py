@@ -153,7 +153,7 @@ def map_value(
     )
     estimate, sentence = curve(loaded)
     base = study(shares, options, on_step=tell)
-    with Answers(base, folder, tell=tell) as answers:
+    with Answers(base, folder, tell=tell, scenario=loaded) as answers:
         plan = answers.best(words="Searching for the best plan without the school")
         if not plan.found:
             raise answers.none_found(plan)
