@@ -1148,8 +1148,8 @@ def bands(
     shown = [n.replace("up to ", "0\N{EN DASH}").replace(" to ", "\N{EN DASH}") for n in names]
     axis = dict(
         title="Minutes one way", values=[i + 0.5 for i in range(len(names))], ticks=False,
-        grid=False, labelPadding=4, labelExpr=json.dumps(shown) + "[floor(datum.value)]", labelOverlap=False,
-        labelFontSize=10.5 if narrow else 12,
+        grid=False, labelExpr=json.dumps(shown) + "[floor(datum.value)]", labelOverlap=False,
+        labelPadding=4, labelFontSize=10.5 if narrow else 12,
     )  # fmt: skip
     x = alt.X("x:Q", scale=across, axis=axis)
     y = alt.Y("value:Q", scale=dict(domain=[0, top], nice=False),

@@ -223,7 +223,8 @@ def _no_regret(finding: Finding) -> Section:
         "plan when the best plan without it is dearer than that.",
         [
             Table(
-                "How schemes stand in near-best plans", ["In near-best plans", "Schemes", "Which"], rows,
+                "How schemes stand in near-best plans",
+                ["In near-best plans", "Schemes", "Which"], rows,
                 f"{TABLES}/schemes.csv", text_columns=frozenset({2}),
             )
         ],

@@ -544,13 +544,15 @@ def _journey_table(finding: Finding, label: str) -> Table:
         Row("All children"),
         Row("Median minutes one way",
             two(found["median_minutes"], found["median_minutes_without"])),
-        Row("Nine in ten within (minutes)", two(found["p90_minutes"], found["p90_minutes_without"])),
+        Row("Nine in ten within (minutes)",
+            two(found["p90_minutes"], found["p90_minutes_without"])),
         Row("Children over 45 minutes", two(found["over_45"], found["over_45_without"])),
         Row("Children over 75 minutes", two(found["over_75"], found["over_75_without"])),
     ]  # fmt: skip
     return Table(
         f"Journeys in {academic_year_label(last)}, one way",
-        ["Journeys", "Without it", "With it"], rows, f"{TABLES}/journeys.csv, {TABLES}/all_journeys.csv",
+        ["Journeys", "Without it", "With it"], rows,
+        f"{TABLES}/journeys.csv, {TABLES}/all_journeys.csv",
     )  # fmt: skip
 
 
