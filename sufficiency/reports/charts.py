@@ -981,14 +981,16 @@ def heat_grid(
             labelExpr=json.dumps(list(columns)) + "[floor(datum.value)]", labelOverlap=False,
             labelFlush=False,
         )  # fmt: skip
-        base = alt.Chart(frame)
+        # The renderer copies every column of a table for every mark: each layer has only its own.
         layers = [
-            base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
+            alt.Chart(frame[["x", "x2", "row", "row2", "colour"]])
+            .mark_rect(stroke="#ffffff", strokeWidth=1)
+            .encode(
                 x=alt.X("x:Q", scale=across, axis=axis), x2=alt.X2("x2:Q"),
                 y=rows_axis, y2=alt.Y2("row2:Q"),
                 color=alt.Color("colour:N", scale=None),
             ),
-            alt.Chart(frame[frame["text"] != ""])
+            alt.Chart(frame.loc[frame["text"] != "", ["centre", "middle", "text", "ink"]])
             .mark_text(fontSize=10.8, baseline="middle")
             .encode(
                 x=alt.X("centre:Q", scale=across, axis=axis),
