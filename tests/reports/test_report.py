@@ -518,6 +518,35 @@ def test_no_text_of_a_chart_overlaps_or_is_cut(
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
 
 
+HEADERS = """(() => {
+  const bad = [];
+  for (const h of document.querySelectorAll('th')) {
+    if (!h.textContent.trim()) bad.push('empty: ' + h.closest('table').caption.textContent);
+    if (!h.scope) bad.push('no scope: ' + h.textContent);
+  }
+  for (const box of document.querySelectorAll('.tiles strong'))
+    if (box.scrollWidth > box.clientWidth + 1) bad.push('tile: ' + box.textContent);
+  for (const box of document.querySelectorAll('.scroll'))
+    if (box.clientWidth > 800 && box.scrollWidth > box.clientWidth + 1)
+      bad.push('pushed sideways: ' + box.getAttribute('aria-label'));
+  return bad;
+})()"""
+"""Headers that say nothing, and tables and tiles that do not fit a wide page."""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_header_speaks_and_tables_fit_a_wide_page(
+    browser: Browser, small_run: Path, width: int
+) -> None:
+    browser.open(small_run / "report.html", width)
+    assert browser.evaluate(HEADERS) == []
+    # On a telephone the names of rows stay while their numbers are pushed sideways.
+    stays = browser.evaluate(
+        "getComputedStyle(document.querySelector('tbody th[scope=row]')).position"
+    )
+    assert stays == ("sticky" if width == 390 else "static")
+
+
 def test_the_look_would_notice(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
     page.write_text(
