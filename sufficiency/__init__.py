@@ -12,13 +12,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sufficiency.pipeline import Loaded, load_scenario, optimise, write_results
-from sufficiency.plan import Plan, read_run
-from sufficiency.plan.finding import Finding, read_finding
 from sufficiency.problems import InputError, NoPlanError
-from sufficiency.rules import Scenario
 
 if TYPE_CHECKING:
+    from sufficiency.pipeline import Loaded, load_scenario, optimise, write_results
+    from sufficiency.plan import Plan, read_run
+    from sufficiency.plan.finding import Finding, read_finding
+    from sufficiency.rules import Scenario
     from sufficiency.studies.bases import bases
     from sufficiency.studies.frontier import frontier
     from sufficiency.studies.margins import marginal
@@ -53,20 +53,29 @@ __all__ = [
 ]
 
 
-_STUDIES = {
-    "alternatives": "ranking",
-    "bases": "bases",
-    "frontier": "frontier",
-    "map_value": "value_map",
-    "marginal": "margins",
-    "price_rules": "price_rules",
-    "rank_sites": "ranking",
-    "try_sites": "site_tests",
+_HOME = {
+    "Finding": "plan.finding",
+    "Loaded": "pipeline",
+    "Plan": "plan",
+    "Scenario": "rules",
+    "alternatives": "studies.ranking",
+    "bases": "studies.bases",
+    "frontier": "studies.frontier",
+    "load_scenario": "pipeline",
+    "map_value": "studies.value_map",
+    "marginal": "studies.margins",
+    "optimise": "pipeline",
+    "price_rules": "studies.price_rules",
+    "rank_sites": "studies.ranking",
+    "read_finding": "plan.finding",
+    "read_run": "plan",
+    "try_sites": "studies.site_tests",
+    "write_results": "pipeline",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Studies are loaded where they are asked for: they bring charts and maps with them."""
-    if name in _STUDIES:
-        return getattr(import_module(f"sufficiency.studies.{_STUDIES[name]}"), name)
+    """Names are loaded where they are asked for: they bring tables, a solver and charts along."""
+    if name in _HOME:
+        return getattr(import_module(f"sufficiency.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

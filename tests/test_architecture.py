@@ -12,10 +12,11 @@ from sufficiency.placement.formulation import render_formulation
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sufficiency"
 
-LEAVES = {"vocabulary", "problems"}
+LEAVES = {"vocabulary", "problems", "writing"}
 MAY_IMPORT: dict[str, set[str]] = {
     "vocabulary": set(),
     "problems": set(),
+    "writing": {"problems"},
     "shipped": LEAVES,
     "tables": LEAVES,
     "rules": LEAVES | {"shipped"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -11,11 +12,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sufficiency.cli import main
 from sufficiency.plan import read_run
-from sufficiency.problems import EXIT_AUDIT_FAILED, EXIT_BAD_INPUT
+from sufficiency.problems import EXIT_AUDIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from sufficiency.solving import highs
 from sufficiency.vocabulary import STATEMENT
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -205,3 +208,44 @@ def test_ctrl_c_keeps_the_best_plan_or_nothing_at_all(tmp_path: Path) -> None:
     assert stamp["audit"]["passed"], stamp["audit"]["differences"]
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     assert not [p for p in (tmp_path / "run").iterdir() if p.suffix in (".html", ".xlsx", ".gpkg")]
+
+
+@pytest.mark.parametrize("raised", [
+    "KeyboardInterrupt", "ImportError('initialization failed') from KeyboardInterrupt()",
+])  # fmt: skip
+def test_ctrl_c_while_libraries_are_loaded_is_no_fault(tmp_path: Path, raised: str) -> None:
+    """A module that stands in for the command line is interrupted as soon as it is loaded."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'sufficiency.cli':\n"
+        f"            raise {raised}\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+    )
+    path = os.pathsep.join((str(tmp_path), str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-m", "sufficiency", "optimise", "small"], cwd=tmp_path,
+        capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == EXIT_INTERRUPTED
+    assert done.stderr.strip() == "Interrupted; nothing was written."
+
+
+def test_ctrl_c_while_rules_are_checked_is_no_contradiction(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(form: highs.StandardForm, *_: object, **__: object) -> highs.Outcome:
+        return highs.Outcome("interrupted", np.zeros(0), math.inf, -math.inf, 0.1)
+
+    monkeypatch.setattr(highs, "solve", interrupted)
+    folder = tmp_path / "run"
+    assert main(["optimise", "small", "--out", str(folder)]) == EXIT_INTERRUPTED
+    assert "nothing was written" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_help_is_there_before_the_libraries_are() -> None:
+    asked = "import sys, sufficiency.cli; print({'pandas', 'pyomo', 'highspy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stderr

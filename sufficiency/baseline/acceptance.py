@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from sufficiency.problems import InputError, Problem
+from sufficiency.problems import Problem
 from sufficiency.rules import PlanningModel
+from sufficiency.writing import file_aside
 
 RECORD: Final = "baseline.json"
 TABLES: Final = (
@@ -125,20 +125,11 @@ def write_record(folder: Path, new: Acceptance) -> Path:
     """
     kept = [r for r in read_records(folder) if dict(r.inputs) != dict(new.inputs)]
     path = folder / RECORD
-    aside = path.with_name(f".{RECORD}.{os.getpid()}.partial")
     records: Sequence[dict[str, Any]] = [asdict(record) for record in [*kept, new][-_KEPT:]]
-    try:
+    remedy = "make the scenario's folder writable, or work on a copy of it."
+    with file_aside(path, "the acceptance", remedy) as aside:
         text = json.dumps({"accepted": records}, indent=2, ensure_ascii=False)
         aside.write_text(text + "\n", encoding="utf-8")
-        os.replace(aside, path)
-    except OSError as error:
-        raise InputError(
-            [Problem("the acceptance could not be written.",
-                     "make the scenario's folder writable, or work on a copy of it.",
-                     file=str(path), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    finally:
-        aside.unlink(missing_ok=True)
     return path
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -12,8 +11,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sufficiency.baseline.compare import TOLERANCE, Baseline, Figure, children, pounds
-from sufficiency.problems import InputError, Problem
 from sufficiency.vocabulary import STATEMENT, academic_year_label
+from sufficiency.writing import CSV_NUMBERS, replacing, unwritten
 
 INTERNAL: Final = "INTERNAL: contains small numbers; not for publication"
 
@@ -30,26 +29,18 @@ def write_baseline(baseline: Baseline, folder: Path, *, title: str, authority: s
     texts = {
         "baseline.html": render(baseline, title=title, authority=authority),
         "baseline.csv": baseline.table().to_csv(
-            index=False, float_format="%.9g", lineterminator="\n"
+            index=False, float_format=CSV_NUMBERS, lineterminator="\n"
         ),
         "modelled.csv": spend.to_csv(index=False, lineterminator="\n"),
     }
-    asides = {name: folder / f".{name}.{os.getpid()}.partial" for name in texts}
-    try:
+    with (
+        unwritten(folder, "the baseline", "choose another folder with --out."),
+        ExitStack() as files,
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            asides[name].write_text(text, encoding="utf-8", newline="\n")
-        for name, aside in asides.items():
-            os.replace(aside, folder / name)
-    except OSError as error:
-        raise InputError(
-            [Problem("the baseline could not be written.", "choose another folder with --out.",
-                     file=str(folder), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    finally:
-        for aside in asides.values():
-            with suppress(OSError):  # the folder itself may be what cannot be written
-                aside.unlink(missing_ok=True)
+            aside = files.enter_context(replacing(folder / name))
+            aside.write_text(text, encoding="utf-8", newline="\n")
     return [folder / name for name in texts]
 
 

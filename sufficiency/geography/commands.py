@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -32,6 +31,7 @@ from sufficiency.problems import EXIT_OK, InputError, Problem, Problems
 from sufficiency.rules import PlanningModel, load_model, load_scenario_file
 from sufficiency.shipped import model_path, scenario_path
 from sufficiency.tables import MANIFEST, Tables, check_places, read_table, write_table
+from sufficiency.writing import OTHER_FOLDER, replacing, unwritten
 
 SOURCES: Final = ("straight-line", "file", "roads", "service")
 _NAMED = 15
@@ -242,24 +242,13 @@ def _warn_of_speed(
 def _write(path: Path, frame: pd.DataFrame, unreachable: pd.DataFrame) -> None:
     """The travel table and, beside it, the pairs without a way; each aside and renamed."""
     beside = unreachable_path(path)
-    aside = beside.with_name(f".{beside.name}.{os.getpid()}.partial")
-    try:
-        if len(unreachable):
+    with unwritten(path, "the travel table", OTHER_FOLDER):
+        with replacing(beside) as aside:
             unreachable.to_csv(aside, index=False, lineterminator="\n")
-        write_table(frame, "travel", path)
-        if len(unreachable):
-            os.replace(aside, beside)
-        else:
+            write_table(frame, "travel", path)
+        if not len(unreachable):
             # An older list would speak of other journeys.
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            [Problem("the travel table could not be written.",
-                     "free some disk space, or choose another folder with --out.",
-                     file=str(path), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    finally:
-        aside.unlink(missing_ok=True)
+            beside.unlink()
 
 
 def unreachable_path(path: Path) -> Path:

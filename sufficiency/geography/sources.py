@@ -26,7 +26,7 @@ from sufficiency.geography.travel import (
     straight_km,
     straight_line_minutes,
 )
-from sufficiency.problems import InputError, Problem
+from sufficiency.writing import file_aside
 
 Tell = Callable[[str, int, int], None]
 """Told a step in words, the journeys done, and the journeys in all (0: not counted)."""
@@ -295,20 +295,13 @@ class _Store:
         if before is not None:
             new = pd.concat([new, before.drop(columns="kept")])
         new = new.drop_duplicates(self.KEY).sort_values(self.KEY, ignore_index=True)
-        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
-        try:
+        remedy = (
+            "free some disk space, choose another folder with --cache, or go without with "
+            "--no-cache."
+        )
+        with file_aside(self.path, "the cache of journeys", remedy) as aside:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             new.to_parquet(aside, index=False)
-            os.replace(aside, self.path)
-        except OSError as error:
-            raise InputError(
-                [Problem("the cache of journeys could not be written.",
-                         "free some disk space, choose another folder with --cache, or go without "
-                         "with --no-cache.",
-                         file=str(self.path.parent), value=str(error.strerror or error))]
-            ) from error  # fmt: skip
-        finally:
-            aside.unlink(missing_ok=True)
 
     def forget(self) -> None:
         if self.path is not None:

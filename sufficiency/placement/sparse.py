@@ -177,7 +177,7 @@ class _Lazy:
                     self._data[element] = made[element]
                 else:
                     self._getitem_when_not_present(element)
-        found: Iterator[Any] = super().keys(*args, **options)  # type: ignore[misc]
+        found: Iterator[Any] = super().keys(*args, **options)  # type: ignore[misc]  # of Pyomo's class beside it
         return found
 
     def __delitem__(self, element: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sufficiency.plan.run_folder import as_read, as_words, as_written
+from sufficiency.plan.run_folder import as_read, write_tables
 from sufficiency.problems import InputError, Problem
+from sufficiency.writing import folder_aside
 
 FOLDER: Final = "business_case"
 STAMP: Final = "business_case.json"
@@ -102,18 +102,8 @@ class BusinessCase:
             InputError: when the folder cannot be written.
         """
         target = run_folder / FOLDER
-        aside = run_folder / f".{FOLDER}.{os.getpid()}.unfinished"
-        former = run_folder / f".{FOLDER}.{os.getpid()}.former"
-        try:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
-            for name in self.table_names():
-                written = as_written(getattr(self, name))
-                written.to_parquet(aside / f"{file_of(name)}.parquet", index=False)
-                as_words(written).to_csv(
-                    aside / f"{file_of(name)}.csv",
-                    index=False, float_format="%.9g", lineterminator="\n",
-                )  # fmt: skip
+        with folder_aside(target, "the business case") as aside:
+            write_tables({file_of(name): getattr(self, name) for name in self.table_names()}, aside)
             text = json.dumps(self.stamp, indent=2, ensure_ascii=False)
             (aside / STAMP).write_text(text + "\n", encoding="utf-8")
             if target.exists():
@@ -121,20 +111,6 @@ class BusinessCase:
                 for path in sorted(target.iterdir()):
                     if not path.name.startswith("business_case"):
                         shutil.copy2(path, aside / path.name)
-            if target.exists():
-                target.rename(former)
-            aside.rename(target)
-        except OSError as error:
-            if former.exists() and not target.exists():
-                former.rename(target)
-            raise InputError(
-                [Problem("the business case could not be written.",
-                         "free some disk space, or check that the folder may be written to.",
-                         file=str(target), value=str(error.strerror or error))]
-            ) from error  # fmt: skip
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-            shutil.rmtree(former, ignore_errors=True)
         return target
 
 

@@ -8,7 +8,6 @@ and ``answers/``, what the search answered, so that a study that was stopped goe
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ from typing import Any, Final
 import geopandas
 import pandas as pd
 
-from sufficiency.plan.run_folder import as_read, as_words, as_written
+from sufficiency.plan.run_folder import as_read, write_tables
 from sufficiency.problems import InputError, Problem
+from sufficiency.writing import OTHER_FOLDER, folder_aside
 
 MARKER: Final = "finding.json"
 TABLES: Final = "tables"
@@ -60,38 +60,14 @@ class Finding:
             InputError: when the folder holds something else or cannot be written.
         """
         refuse_other(folder)
-        aside = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-        former = folder.with_name(f".{folder.name}.{os.getpid()}.former")
-        try:
-            shutil.rmtree(aside, ignore_errors=True)
-            (aside / TABLES).mkdir(parents=True)
-            for name, frame in self.tables.items():
-                written = as_written(frame)
-                written.to_parquet(aside / TABLES / f"{name}.parquet", index=False)
-                as_words(written).to_csv(
-                    aside / TABLES / f"{name}.csv",
-                    index=False, float_format="%.9g", lineterminator="\n",
-                )  # fmt: skip
+        with folder_aside(folder, "the result", OTHER_FOLDER) as aside:
+            write_tables(self.tables, aside / TABLES)
             text = json.dumps(self._head(), indent=2, ensure_ascii=False, default=_plain)
             (aside / MARKER).write_text(text + "\n", encoding="utf-8")
             if finish is not None:
                 finish(aside)
             if (folder / ANSWERS).is_dir():
                 shutil.copytree(folder / ANSWERS, aside / ANSWERS)
-            if folder.exists():
-                folder.rename(former)
-            aside.rename(folder)
-        except OSError as error:
-            if former.exists() and not folder.exists():
-                former.rename(folder)
-            raise InputError(
-                [Problem("the result could not be written.",
-                         "free some disk space or choose another folder with --out; nothing was "
-                         "changed.", file=str(folder), value=str(error.strerror or error))]
-            ) from error  # fmt: skip
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-            shutil.rmtree(former, ignore_errors=True)
         return folder
 
     def _head(self) -> dict[str, Any]:

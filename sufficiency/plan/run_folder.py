@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pandas as pd
 from sufficiency.plan.tables import Plan
 from sufficiency.problems import InputError, Problem
 from sufficiency.vocabulary import academic_year_label, financial_year_label, no_formula, parse_year
+from sufficiency.writing import CSV_NUMBERS, OTHER_FOLDER, folder_aside
 
 ACADEMIC_YEARS = ("academic_year", "entry_year", "leaves_year", "earliest_opening", "opens")
 FINANCIAL_YEARS = ("financial_year",)
@@ -69,35 +68,16 @@ def write_run(
         InputError: when ``folder`` exists and is no run folder, or cannot be written.
     """
     refuse_unsafe(folder)
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
+    with folder_aside(folder, "the result", OTHER_FOLDER) as aside:
         write_inputs_folder = aside / "inputs"
-        write_inputs_folder.mkdir(parents=True)
+        write_inputs_folder.mkdir()
         write_inputs(write_inputs_folder)
-        _write_tables(plan, aside / "tables")
+        write_tables(plan.tables(), aside / "tables")
         if plan.without_schemes is not None:
-            _write_tables(plan.without_schemes, aside / "without_schemes")
+            write_tables(plan.without_schemes.tables(), aside / "without_schemes")
         write_stamp(plan.stamp, aside)
         plan.stamp.update(finish(aside))
         write_stamp(plan.stamp, aside)
-        if folder.exists():
-            former = folder.with_name(f".{folder.name}.{os.getpid()}.former")
-            folder.rename(former)
-            aside.rename(folder)
-            shutil.rmtree(former, ignore_errors=True)
-        else:
-            aside.rename(folder)
-    except OSError as error:
-        problem = Problem(
-            "the result could not be written.",
-            "free some disk space or choose another folder with --out; nothing was changed.",
-            file=str(folder),
-            value=str(error.strerror or error),
-        )
-        raise InputError([problem]) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def refuse_unsafe(folder: Path) -> None:
@@ -128,14 +108,22 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _write_tables(plan: Plan, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    for name, frame in plan.tables().items():
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write tables into a folder by name: exact as Parquet, to be read as CSV.
+
+    Raises:
+        OSError: when the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in tables.items():
         written = as_written(frame)
         written.to_parquet(folder / f"{name}.parquet", index=False)
-        as_words(written).to_csv(
-            folder / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n"
-        )
+        write_words(written, folder / f"{name}.csv")
+
+
+def write_words(written: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV for people and spreadsheets; years stand in it as text."""
+    as_words(written).to_csv(path, index=False, float_format=CSV_NUMBERS, lineterminator="\n")
 
 
 def as_words(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,7 @@ from sufficiency.reports.facts import Run
 from sufficiency.reports.sections.business_case import business_case, scheme_section
 from sufficiency.reports.workbook import audit_words
 from sufficiency.vocabulary import STATEMENT
+from sufficiency.writing import OPEN_ELSEWHERE, file_aside
 
 DOCUMENT: Final = "business_case.docx"
 MARK: Final = "INTERNAL: contains small numbers; not for publication"
@@ -58,22 +58,11 @@ def write_document(run: Run, folder: Path) -> Path:
                      "run 'sufficiency business-case' on it first.", file=str(folder))]
         )  # fmt: skip
     made = _document(run, case)
-    aside = folder / f".{DOCUMENT}.{os.getpid()}.unfinished"
-    try:
+    with file_aside(target, "the document", OPEN_ELSEWHERE) as aside:
         made.save(str(aside))
         digest = hashlib.sha256(aside.read_bytes()).hexdigest()
         _keep_edited(target)
-        aside.replace(target)
         (folder / FOLDER / WRITTEN).write_text(digest + "\n", encoding="ascii")
-    except OSError as error:
-        raise InputError(
-            [Problem("the document could not be written.",
-                     "free some disk space, close it where it is open, or check that the folder "
-                     "may be written to.",
-                     file=str(target), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    finally:
-        aside.unlink(missing_ok=True)
     return target
 
 

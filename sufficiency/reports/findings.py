@@ -15,7 +15,6 @@ from altair.utils.schemapi import debug_mode
 
 from sufficiency.plan.finding import LAYERS, MARKER, TABLES, Finding, read_finding
 from sufficiency.plan.run_folder import as_written
-from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import Heading, Items, Look, Row, Section, Table
 from sufficiency.reports.geopackage import MARK, Layer, plain, write_layers
@@ -30,6 +29,7 @@ from sufficiency.reports.sections import (
     value_maps,
 )
 from sufficiency.vocabulary import STATEMENT, academic_year_label
+from sufficiency.writing import file_aside
 
 LOOKS: Final[dict[str, Look]] = {
     "site-test": site_tests.LOOK,
@@ -81,19 +81,9 @@ def write_page(finding: Finding, folder: Path) -> list[Path]:
         InputError: when a file cannot be written.
     """
     target = folder / REPORT
-    aside = folder / f".{REPORT}.unfinished"
     written = [target]
-    try:
+    with file_aside(target, "the page") as aside:
         aside.write_text(page_of(finding), encoding="utf-8", newline="\n")
-        aside.replace(target)
-    except OSError as error:
-        raise InputError(
-            [Problem("the page could not be written.",
-                     "free some disk space, or check that the folder may be written to.",
-                     file=str(target), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    finally:
-        aside.unlink(missing_ok=True)
     if finding.layers:
         style = look_of(finding).style or (lambda name: plain())
         layers = [

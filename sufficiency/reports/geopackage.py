@@ -6,7 +6,6 @@ that a layer is drawn as soon as it is opened. Columns of years are named ``chil
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ import shapely
 from shapely.geometry import LineString, Point
 from shapely.geometry.base import BaseGeometry
 
-from sufficiency.problems import InputError, Problem
 from sufficiency.reports import layouts, place_map
 from sufficiency.reports.charts import CHARCOAL, COLOURS, ORANGE, SHADES
 from sufficiency.reports.facts import GROUPS, UNMET, Run, as_float, as_int, group_of
@@ -31,6 +29,7 @@ from sufficiency.vocabulary import (
     KINDS,
     academic_year_label,
 )
+from sufficiency.writing import OPEN_ELSEWHERE, file_aside
 
 GEOPACKAGE: Final = "plan.gpkg"
 MARK: Final = "INTERNAL, not for release: contains small numbers."
@@ -310,12 +309,15 @@ def write_layers(found: Sequence[Layer], target: Path, mark: str, created: objec
     Raises:
         InputError: when it cannot be written.
     """
-    aside = target.with_name(f".{target.stem}.{os.getpid()}.unfinished.gpkg")
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    failed = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError)
     try:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _time(created)})
-        aside.unlink(missing_ok=True)
-        with warnings.catch_warnings():
+        with (
+            file_aside(target, "the GeoPackage", OPEN_ELSEWHERE, also=failed) as aside,
+            warnings.catch_warnings(),
+        ):
+            aside.unlink(missing_ok=True)
             # A layer may well be empty: no scheme, or no line of enough children.
             warnings.filterwarnings("ignore", "A geometry column with all None values")
             for number, layer in enumerate(found):
@@ -334,16 +336,8 @@ def write_layers(found: Sequence[Layer], target: Path, mark: str, created: objec
                     },
                 )
             _write_styles(found, aside, _time(created))
-        aside.replace(target)
-    except (OSError, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise InputError(
-            [Problem("the GeoPackage could not be written.",
-                     "free some disk space, close it in other programs, and check that the folder "
-                     "may be written to.", file=str(target), value=str(error))]
-        ) from error  # fmt: skip
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
-        aside.unlink(missing_ok=True)
 
 
 def _time(created: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import Figure, Section
 from sufficiency.reports.charts import inline
 from sufficiency.reports.facts import Run, as_float
 from sufficiency.reports.sections import sections
 from sufficiency.vocabulary import STATEMENT, academic_year_label
+from sufficiency.writing import file_aside
 
 REPORT = "report.html"
 WIDE, NARROW = 880, 330
@@ -69,20 +68,8 @@ def write_report(run_folder: Path, run: Run | None = None) -> Path:
     folder = Path(run_folder)
     page = render(run or Run.read(folder))
     target = folder / REPORT
-    aside = folder / f".{REPORT}.{os.getpid()}.unfinished"
-    try:
+    with file_aside(target, "the report") as aside:
         aside.write_text(page, encoding="utf-8", newline="\n")
-        aside.replace(target)
-    except OSError as error:
-        problem = Problem(
-            "the report could not be written.",
-            "free some disk space, or check that the folder may be written to.",
-            file=str(target),
-            value=str(error.strerror or error),
-        )
-        raise InputError([problem]) from error
-    finally:
-        aside.unlink(missing_ok=True)
     return target
 
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -54,6 +52,7 @@ from sufficiency.vocabulary import (
     financial_year_label,
     no_formula,
 )
+from sufficiency.writing import OTHER_FOLDER, folder_aside
 
 MARK: Final = "For release: small numbers are held back"
 MANIFEST: Final = "release.json"
@@ -173,10 +172,8 @@ def write_release(
     if on_progress:
         on_progress("Writing the release")
     tables = release_tables(run, counts)
-    aside = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        (aside / "csv").mkdir(parents=True)
+    with folder_aside(out, "the release", OTHER_FOLDER) as aside:
+        (aside / "csv").mkdir()
         for name, table in tables.items():
             _write_csv(table, aside / "csv" / f"{name}.csv")
         (aside / PAGE).write_text(_page(run, counts, tables), encoding="utf-8", newline="\n")
@@ -189,17 +186,6 @@ def write_release(
         )
         files = sorted(str(p.relative_to(aside)) for p in aside.rglob("*") if p.is_file())
         _write_manifest(run, counts, aside, files)
-        if out.exists():
-            shutil.rmtree(out)
-        aside.rename(out)
-    except OSError as error:
-        raise InputError(
-            [Problem("the release could not be written.",
-                     "free some disk space or choose another folder with --out; nothing was "
-                     "changed.", file=str(out), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return Release(out, (*files, MANIFEST), counts.summary())
 
 

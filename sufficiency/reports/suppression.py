@@ -166,6 +166,12 @@ class Protected:
         row = None if found is None else found.rows.get((margin, key))
         return 0 if found is None or row is None else int(found.values[row])
 
+    def atoms(self) -> pd.DataFrame:
+        """The whole children that every count adds up, by atom; never for a file."""
+        return pd.concat(
+            block.atoms.assign(children=block.children) for block in self._blocks.values()
+        )
+
     def summary(self) -> dict[str, int]:
         """How many counts there are, and how many of them are small, or withheld beside."""
         blocks = self._blocks.values()

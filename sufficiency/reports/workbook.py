@@ -8,7 +8,6 @@ a name that begins with ``=`` stays a name.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +19,6 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from sufficiency.plan import Plan
-from sufficiency.problems import InputError, Problem
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports import layouts, measures
 from sufficiency.reports.charts import COLOURS, NAVY, ORANGE, TEAL
@@ -42,6 +40,7 @@ from sufficiency.vocabulary import (
     financial_year_label,
     year_group_name,
 )
+from sufficiency.writing import OPEN_ELSEWHERE, file_aside
 
 WORKBOOK: Final = "workbook.xlsx"
 MARK: Final = "INTERNAL, not for release: contains small numbers"
@@ -196,8 +195,8 @@ def write_sheets(
     Raises:
         InputError: when it cannot be written.
     """
-    aside = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
-    try:
+    failed = (xlsxwriter.exceptions.FileCreateError,)
+    with file_aside(target, "the workbook", OPEN_ELSEWHERE, also=failed) as aside:
         book = xlsxwriter.Workbook(
             aside,
             {
@@ -215,15 +214,6 @@ def write_sheets(
         for sheet in found:
             _write_sheet(book, style, sheet, mark)
         book.close()
-        aside.replace(target)
-    except (OSError, xlsxwriter.exceptions.FileCreateError) as error:
-        raise InputError(
-            [Problem("the workbook could not be written.",
-                     "free some disk space, close it in other programs, and check that the folder "
-                     "may be written to.", file=str(target), value=str(error))]
-        ) from error  # fmt: skip
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _time(created: object) -> datetime:

@@ -156,20 +156,7 @@ class ClimbedPlacements:
         exact: float = EXACT,
         known: float = math.inf,
     ) -> Placed | None:
-        """Place everybody at least cost for switches of 0 and 1; None when stopped.
-
-        Args:
-            switches: values of the switch columns.
-            stop: ends the work early when set.
-            time_limit: seconds.
-            exact: relative distance from its own bound at which the cost is good enough; when it is
-                not 0, a small part of the gap will do.
-            known: cost of a plan that is known: placing for a dearer one ends early, with good
-                prices and an infinite cost.
-
-        Raises:
-            Infeasible: when the rules do not allow these switches.
-        """
+        """As :meth:`Placements.place`; unless ``exact`` is 0, a part of the gap will do."""
         if exact > 0:
             exact = max(exact, self._options.gap / FINER)
         left = _clock(time_limit)

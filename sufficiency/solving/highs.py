@@ -578,6 +578,8 @@ def contradictions(
         row_upper=form.row_upper[keep],
     )
     outcome = solve(relaxed, replace(options, gap=1e-6, memory_gb=None))
+    if outcome.status == "interrupted":
+        raise KeyboardInterrupt
     if not outcome.found:
         raise RuntimeError(f"the rules {', '.join(firm)} contradict each other")
     slack = outcome.values[columns : columns + count] + outcome.values[columns + count :]

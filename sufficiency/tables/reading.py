@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import math
-import os
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from sufficiency.vocabulary import (
     financial_year_label,
     parse_year,
 )
+from sufficiency.writing import replacing
 
 NATIONAL_GRID: Final = 27700
 GRID_EXTENT: Final = (0.0, 0.0, 700_000.0, 1_300_000.0)
@@ -265,11 +265,13 @@ def write_table(frame: pd.DataFrame, name: str, path: Path) -> None:
 
     Columns stand in the order of the manifest; columns that it does not know are left out. The
     file is written aside and renamed, so that an interrupted run leaves no half file.
+
+    Raises:
+        OSError: when the file cannot be written.
     """
     table = MANIFEST[name]
     text = _as_text(frame, table)
-    aside = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing(path) as aside:
         if path.suffix.lower() == ".parquet":
             for column in text:
                 if table.column(str(column)).type in _NUMERIC:
@@ -277,9 +279,6 @@ def write_table(frame: pd.DataFrame, name: str, path: Path) -> None:
             text.to_parquet(aside, index=False)
         else:
             aside.write_bytes(_csv_bytes(text))
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _as_text(frame: pd.DataFrame, table: Table) -> pd.DataFrame:

@@ -3,7 +3,9 @@
     python -m tests.benchmarks [--size smoke median large] [--only NAME ...] [--page FILE]
 
 Every contender runs in a process of its own, one after the other; wall seconds are taken around
-it, CPU seconds and peak memory are what the operating system says of it when it ends.
+it, CPU seconds and peak memory are what the operating system says of it when it ends. The page is
+written after each; sizes that are not asked for stay on it as they were measured before, and so
+do other contenders of a size when --only names some.
 """
 
 from __future__ import annotations
@@ -18,15 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sufficiency.solving import FORMULATIONS
-from tests.benchmarks.page import disagreements, write_page
+from tests.benchmarks.page import disagreements, read_page, write_page
 
 ROOT = Path(__file__).resolve().parents[2]
 FINE, COARSE, SITE = 0.001, 0.005, 0.0025
@@ -40,27 +42,41 @@ LIBRARIES = ("sufficiency", "highspy", "pyomo", "numpy", "pandas", "scipy")
 
 @dataclass(frozen=True)
 class Size:
-    """What is measured at one size: a shipped scenario, or an example and how far it is grown;
-    clients, facilities and p of the p-median; grown authorities; and limits in seconds."""
+    """What is measured at one size.
+
+    Attributes:
+        scenario: a shipped one, or blank where ``example`` is written and grown by a factor.
+        median: clients, facilities and p of the p-median; None: not at this size.
+        formulations: names of those that are compared.
+        growth: factors by which ``growth_of`` is grown.
+        limit: seconds for the product.
+        formulation_limit: seconds for each formulation.
+        long_limit: seconds for the bare matrix, the analyst and spopt.
+    """
 
     name: str
     scenario: str
     example: tuple[str, float] | None
-    median: tuple[int, int, int]
+    median: tuple[int, int, int] | None
+    formulations: tuple[str, ...]
     growth_of: str
     growth: tuple[float, ...]
     limit: float
+    formulation_limit: float
     long_limit: float
 
 
 SIZES = {
     size.name: size
     for size in (
-        Size("smoke", "", ("small", 0.2), (60, 12, 4), "small", (0.1, 0.2), 30.0, 60.0),
-        Size("median", "median", None, (500, 50, 10), "large", (0.125, 0.25, 0.5), 600.0, 1800.0),
-        Size("large", "", ("large", 1.0), (500, 50, 10), "large", (0.5, 1.0, 2.0), 900.0, 3600.0),
+        Size("smoke", "", ("small", 0.2), (60, 12, 4), tuple(FORMULATIONS),
+             "small", (0.1, 0.2), 30.0, 30.0, 60.0),
+        Size("median", "median", None, (500, 50, 10), tuple(FORMULATIONS),
+             "large", (0.125, 0.25, 0.5), 300.0, 150.0, 900.0),
+        # Formulations that do not end at the median have nothing to say here.
+        Size("large", "", ("large", 1.0), None, (), "large", (1.0, 2.0), 600.0, 300.0, 900.0),
     )
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,27 +131,28 @@ def cases(size: Size, run: Run, scenario: str) -> list[Case]:
         "one_more_site_cold", limit, gap=SITE, **both)  # fmt: skip
     add("prepare", "writing the matrix for the contenders below", "", "prepare", limit,
         **{**both, **matrix})  # fmt: skip
-    for gap in (COARSE, FINE):
-        add(f"matrix-{gap:.1%}", f"the same matrix, HiGHS alone, to {gap:.1%}", "plan", "matrix",
-            long, gap=gap, **matrix)  # fmt: skip
-    for name in FORMULATIONS:
-        add(f"formulation-{name}", name, "plan", "formulation", limit, name=name, gap=FINE,
-            **matrix)  # fmt: skip
-    for gap in (COARSE, FINE):
-        add(f"analyst-{gap:.1%}", f"an analyst's first model, shares, to {gap:.1%}", "plan",
-            "analyst", long, gap=gap, **both)  # fmt: skip
+    # On its way to the finer gap a solver passes the coarser one; its log says when.
+    add(f"matrix-{FINE:.1%}", f"the same matrix, HiGHS alone, to {FINE:.1%}", "plan", "matrix",
+        long, gap=FINE, **matrix)  # fmt: skip
+    for name in size.formulations:
+        add(f"formulation-{name}", name, "plan", "formulation", size.formulation_limit, name=name,
+            gap=FINE, **matrix)  # fmt: skip
+    add(f"analyst-{FINE:.1%}", f"an analyst's first model, shares, to {FINE:.1%}", "plan",
+        "analyst", long, gap=FINE, **both)  # fmt: skip
     add("product-children", "this product, whole children, to 0.5%", "children", "product", limit,
         gap=COARSE, whole_children=True, **both)  # fmt: skip
     add("analyst-children", "an analyst's first model, whole children, to 0.5%", "children",
         "analyst", long, gap=COARSE, whole_children=True, **both)  # fmt: skip
-    static = {"instance": size.median, "gap": MEDIAN_GAP, "threads": run.threads}
-    add("p-median-shares", "this product, its own search, clients may be shared", "p-median shares",
-        "median", limit, name="decomposition", whole=False, **static)  # fmt: skip
-    add("p-median-whole", "this product's rows, each client whole", "p-median", "median", limit,
-        name="monotone-links", whole=True, **static)  # fmt: skip
-    for solver in ("cbc", "highs"):
-        add(f"spopt-{solver}", f"spopt with {solver.upper()}, each client whole", "p-median",
-            "spopt", long, solver=solver, **static)  # fmt: skip
+    if size.median is not None:
+        static = {"instance": size.median, "gap": MEDIAN_GAP, "threads": run.threads}
+        add("p-median-shares", "this product, its own search, clients may be shared",
+            "p-median shares", "median", limit, name="decomposition", whole=False,
+            **static)  # fmt: skip
+        add("p-median-whole", "this product's rows, each client whole", "p-median", "median",
+            limit, name="monotone-links", whole=True, **static)  # fmt: skip
+        for solver in ("cbc", "highs"):
+            add(f"spopt-{solver}", f"spopt with {solver.upper()}, each client whole", "p-median",
+                "spopt", long, solver=solver, **static)  # fmt: skip
     for factor in size.growth:
         add(f"growth-{factor:g}", f"{size.growth_of} times {factor:g}, to 0.5%",
             f"growth {factor:g}", "growth", limit, gap=COARSE, threads=run.threads,
@@ -262,7 +279,7 @@ def _spopt(case: Case, run: Run) -> dict[str, Any]:
 
 
 def about(command: str) -> dict[str, Any]:
-    """Machine, versions and date; no name of a host, no path."""
+    """Machine, versions, state of the code and date; no name of a host, no path."""
     model = platform.processor() or platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     info = Path("/proc/cpuinfo")
@@ -271,11 +288,24 @@ def about(command: str) -> dict[str, Any]:
         model = lines[0].split(":", 1)[1].strip() if lines else model
     return {
         "date": datetime.now(UTC).date().isoformat(),
+        "code": code_state(),
         "command": command,
         "machine": f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}",
         "versions": {"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def code_state() -> str:
+    """The commit that is measured, and whether files differ from it; blank outside a clone."""
+    said = []
+    for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "sufficiency"]):
+        asked = ["git", "-C", str(ROOT), *words]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return ""
+        said.append(done.stdout.strip())
+    return f"{said[0]} and changes" if said[1] else said[0]
 
 
 def find_spopt(given: str | None) -> str | None:
@@ -305,7 +335,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--spopt-python", default=None, metavar="FILE",
                         help="a Python 3.12 whose environment has spopt 0.8")  # fmt: skip
     asked = parser.parse_args(arguments)
-    results: dict[str, dict[str, Any]] = {}
     given = list(sys.argv[1:] if arguments is None else arguments)
     for option in ("--spopt-python", "--page"):
         # Paths of this machine are nobody else's business.
@@ -314,43 +343,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         run = Run(Path(name), asked.threads, asked.memory_gb, find_spopt(asked.spopt_python))
         facts = about(shlex.join(["python", "-m", "tests.benchmarks", *given]))
+        results: dict[str, dict[str, Any]] = read_page(asked.page) if asked.page else {}
         for size_name in asked.size:
             size = SIZES[size_name]
             if asked.limit is not None:
-                size = Size(**{**vars(size), "limit": asked.limit, "long_limit": asked.limit})
-            results[size_name] = run_size(size, run, asked.only, asked.list)
+                names = ("limit", "formulation_limit", "long_limit")
+                size = replace(size, **dict.fromkeys(names, asked.limit))
+            if asked.list:
+                print("\n".join(case.key for case in chosen_of(size, run, asked.only)))
+                continue
+            kept = results.get(size_name, {}) if asked.only != ["*"] else {}
+            for records in run_size(size, run, asked.only):
+                # In the order in which they are named, whichever were measured today.
+                found = {**kept, **{key: {**r, "about": facts} for key, r in records.items()}}
+                order = [c.key for c in cases(size, run, size.scenario) if c.key in found]
+                results[size_name] = {key: found[key] for key in order}
+                if asked.page is not None:
+                    write_page(asked.page, results)
     if asked.list:
         return 0
     wrong = [line for name in results for line in disagreements(name, results[name])]
     for line in wrong:
         print(line)
     if asked.page is not None:
-        write_page(asked.page, facts, results)
         print(f"written: {asked.page} and {asked.page.with_suffix('.json')}")
     return 1 if wrong else 0
 
 
-def run_size(size: Size, run: Run, only: Sequence[str], names: bool) -> dict[str, dict[str, Any]]:
-    """Run what is asked for of a size; results by name, in order."""
-    chosen = {
-        case.key
-        for case in cases(size, run, size.scenario)
-        if any(fnmatch.fnmatch(case.key, pattern) for pattern in only)
-    }
-    if chosen & {k for k in chosen if k.startswith(("matrix", "formulation"))}:
-        chosen.add("prepare")
-    if names:
-        print("\n".join(c.key for c in cases(size, run, size.scenario) if c.key in chosen))
-        return {}
+def chosen_of(size: Size, run: Run, only: Sequence[str], scenario: str = "") -> list[Case]:
+    """The cases that are asked for, and the writing of the matrix where one of them needs it."""
+    every = cases(size, run, scenario)
+    keys = {c.key for c in every if any(fnmatch.fnmatch(c.key, pattern) for pattern in only)}
+    if any(key.startswith(("matrix", "formulation")) for key in keys):
+        keys.add("prepare")
+    return [case for case in every if case.key in keys]
+
+
+def run_size(size: Size, run: Run, only: Sequence[str]) -> Iterator[dict[str, dict[str, Any]]]:
+    """Run what is asked for of a size; after each, the results so far by name, in order."""
     scenario = size.scenario
     if size.example is not None:
         name, factor = size.example
         asked = {"size": name, "factor": factor, "folder": str(run.folder)}
         scenario = _contender("example", asked, 600.0, run)["scenario"]
     results = {}
-    for case in cases(size, run, scenario):
-        if case.key not in chosen:
-            continue
+    for case in chosen_of(size, run, only, scenario):
         result = run_case(case, run)
         results[case.key] = result
         objective = result.get("objective")
@@ -360,7 +397,7 @@ def run_size(size: Size, run: Run, only: Sequence[str], names: bool) -> dict[str
             f"{result.get('peak_mb', 0.0):7.0f} MB {cost:>20}  {result['status']}",
             flush=True,
         )
-    return results
+        yield results
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,7 +76,7 @@ def today(where: pd.DataFrame, children: int = 900, seed: int = 1) -> pd.DataFra
 
 def run(**changed: object) -> pd.DataFrame:
     where = areas()
-    given_: dict[str, object] = {
+    given_: dict[str, Any] = {
         "children_today": today(where),
         "areas": where,
         "population": None,
@@ -84,7 +86,7 @@ def run(**changed: object) -> pd.DataFrame:
         "seed": 7,
     }
     given_.update(changed)
-    return project(**given_)  # type: ignore[arg-type]  # a test's keyword arguments
+    return project(**given_)
 
 
 def survivals(projected: pd.DataFrame, children_today: pd.DataFrame) -> pd.DataFrame:
@@ -468,7 +470,7 @@ def test_many_wrong_rows_are_summed_up() -> None:
 
 
 def change(projected: pd.DataFrame, **changed: object) -> pd.DataFrame:
-    given_: dict[str, object] = {
+    given_: dict[str, Any] = {
         "base_year": BASE,
         "factor": 0.9,
         "from_year": 2028,
@@ -477,7 +479,7 @@ def change(projected: pd.DataFrame, **changed: object) -> pd.DataFrame:
         "seed": 7,
     }
     given_.update(changed)
-    return apply_demand_change(projected, today(areas()), **given_)  # type: ignore[arg-type]
+    return apply_demand_change(projected, today(areas()), **given_)
 
 
 def test_factor_one_is_the_identity_and_nought_leaves_survivors() -> None:

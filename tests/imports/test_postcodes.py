@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from sufficiency.imports.files import ROWS_IN_A_CHUNK
-from sufficiency.imports.postcodes import postcode_key, read_postcodes
+from sufficiency.imports.postcodes import Postcodes, postcode_key, read_postcodes
 from sufficiency.problems import Problems
 
 ONSPD = """pcd,pcd2,pcds,dointr,doterm,oslaua,oseast1m,osnrth1m,lsoa11,lat,long,lsoa21
@@ -29,7 +29,7 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-def read(*paths: Path, **options: str):  # type: ignore[no-untyped-def]
+def read(*paths: Path, **options: str) -> Postcodes:
     problems = Problems()
     found = read_postcodes(paths, problems, **options)
     assert not problems.errors, problems.errors

@@ -133,10 +133,7 @@ def meaning(name: str, row: list[str]) -> tuple[tuple[str, str], ...]:
 
 def stranger_atoms(run: Run) -> pd.DataFrame:
     """The true whole children behind a release, described in the words of its files."""
-    whole = pd.concat(
-        block.atoms.assign(children=block.children)
-        for block in release.protected(run)._blocks.values()
-    )
+    whole = release.protected(run).atoms()
     kinds = {**KINDS, "unmet": "No suitable place"}
     return whole.assign(
         kind=whole["kind"].map(kinds),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from sufficiency.plan.run_folder import as_words, as_written
+from sufficiency.plan.run_folder import as_written, write_words
 from sufficiency.problems import InputError, Problem
 from sufficiency.reports.comparison.conclusions import sentences
 from sufficiency.reports.comparison.page import render
 from sufficiency.reports.comparison.side_by_side import Comparison
 from sufficiency.vocabulary import STATEMENT, academic_year_label
+from sufficiency.writing import OTHER_FOLDER, folder_aside
 
 PAGE: Final = "comparison.html"
 MARKER: Final = "comparison.json"
@@ -47,28 +46,12 @@ def write_comparison(run_folders: Sequence[Path], out: Path) -> Written:
     out = Path(out).absolute()
     found = Comparison.read(run_folders)
     _refuse_unsafe(out, run_folders)
-    aside = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+    with folder_aside(out, "the comparison", OTHER_FOLDER) as aside:
         for name, frame in found.tables().items():
-            as_words(as_written(frame)).to_csv(
-                aside / f"{name}.csv", index=False, float_format="%.9g", lineterminator="\n"
-            )
+            write_words(as_written(frame), aside / f"{name}.csv")
         (aside / PAGE).write_text(render(found), encoding="utf-8", newline="\n")
         text = json.dumps(_stamp(found), indent=2, ensure_ascii=False, default=str)
         (aside / MARKER).write_text(text + "\n", encoding="utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        aside.rename(out)
-    except OSError as error:
-        raise InputError(
-            [Problem("the comparison could not be written.",
-                     "free some disk space or choose another folder with --out; nothing was "
-                     "changed.", file=str(out), value=str(error.strerror or error))]
-        ) from error  # fmt: skip
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     names = [PAGE, *(f"{name}.csv" for name in found.tables()), MARKER]
     return Written(tuple(out / name for name in names), tuple(sentences(found)))
 
