@@ -541,13 +541,18 @@ def _locality_names(
     below the map names every locality.
     """
     out = []
+    middles = {}
     for locality, part in data.cells.groupby("locality", sort=True):
         middle = np.mean(np.array(part["point"].tolist(), dtype=float), axis=0)
-        x, y = at(as_float(middle[0]), as_float(middle[1]))
+        middles[locality] = at(as_float(middle[0]), as_float(middle[1]))
+    everywhere = np.array(list(middles.values()))
+    for locality, (x, y) in middles.items():
         half = len(str(locality)) * font * 0.29
         steps = np.meshgrid(np.arange(-10, 11) * 9.0, np.arange(-6, 7) * 12.0, indexing="ij")
         dy, dx = (v.ravel() for v in steps)
-        near = np.hypot(dx, dy) <= NAME_REACH * font
+        away = np.hypot(dx, dy)
+        others = np.hypot(x + dx[:, None] - everywhere[:, 0], y + dy[:, None] - everywhere[:, 1])
+        near = (away <= NAME_REACH * font) & (away <= others.min(axis=1) + 1e-9)
         dy, dx = dy[near], dx[near]
         cxs, cys = x + dx, y + dy
         boxes = np.column_stack([cxs - half - 2, cys - font, cxs + half + 2, cys + 4])
