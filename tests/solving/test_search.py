@@ -11,9 +11,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from sufficiency.examples.authorities import SIZES
+from sufficiency.examples.generator import write_example
 from sufficiency.pipeline import load_scenario
-from sufficiency.placement.model import build
-from sufficiency.placement.structure import hints
 from sufficiency.solving import (
     Limits,
     Progress,
@@ -27,6 +27,8 @@ from sufficiency.solving import (
 from sufficiency.solving.placements import Placements
 from sufficiency.solving.prices import Prices
 from sufficiency.solving.structure import Folded, Pooled, matrix_of, relaxed
+from tests.benchmarks.contenders import taken_apart
+from tests.benchmarks.growth import grown
 
 EXACT = SolveOptions(gap=1e-7, threads=1)
 STOP = threading.Event()
@@ -35,9 +37,15 @@ STOP = threading.Event()
 @pytest.fixture(scope="module")
 def small() -> tuple[StandardForm, Structure]:
     """The standard form of the small example, and what may be known of it."""
-    question = load_scenario("small").question()
-    form = StandardForm.of(build(question))
-    return form, Structure(**hints(question, form.columns, form.rows))
+    return taken_apart(load_scenario("small"))
+
+
+@pytest.fixture(scope="module")
+def smaller(tmp_path_factory: pytest.TempPathFactory) -> tuple[StandardForm, Structure]:
+    """The same of an authority of the small one's character and 0.4 of its children: questions
+    that are searched to the end, and asked of HiGHS alone beside."""
+    path = write_example(grown(SIZES["small"], 0.4), tmp_path_factory.mktemp("smaller"))
+    return taken_apart(load_scenario(path))
 
 
 @pytest.fixture(scope="module")
@@ -172,9 +180,9 @@ def test_prices_that_are_left_out_follow_from_the_rest(
 
 
 def test_a_question_asked_again_is_answered_like_a_new_one(
-    small: tuple[StandardForm, Structure], schedules: list[np.ndarray]
+    smaller: tuple[StandardForm, Structure],
 ) -> None:
-    form, structure = small
+    form, structure = smaller
     options = SolveOptions(gap=1e-4, threads=1)
     at = np.flatnonzero(structure.switch)
     with patch.object(decomposition, "SMALL", 0):
@@ -198,10 +206,10 @@ def test_a_question_asked_again_is_answered_like_a_new_one(
 
 
 def test_a_row_of_the_question_alone_rules_out_the_best_plan(
-    small: tuple[StandardForm, Structure],
+    smaller: tuple[StandardForm, Structure],
 ) -> None:
     """The second best: at least one switch differs from the best plan's."""
-    form, structure = small
+    form, structure = smaller
     options = SolveOptions(gap=2e-5, threads=1)
     at = np.flatnonzero(structure.switch)
     with patch.object(decomposition, "SMALL", 0):
@@ -219,11 +227,11 @@ def test_a_row_of_the_question_alone_rules_out_the_best_plan(
 
 
 def test_progress_never_shows_a_bound_above_the_plan(
-    small: tuple[StandardForm, Structure],
+    smaller: tuple[StandardForm, Structure],
 ) -> None:
     seen: list[Progress] = []
     with patch.object(decomposition, "SMALL", 0):
-        found = SchemeSearch(*small, SolveOptions(gap=1e-4, threads=1)).run(seen.append)
+        found = SchemeSearch(*smaller, SolveOptions(gap=1e-4, threads=1)).run(seen.append)
     assert found.gap <= 1e-4
     assert len(seen) > 3
     assert all(p.bound <= found.objective * (1 + 1e-9) for p in seen)
