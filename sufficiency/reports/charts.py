@@ -9,12 +9,14 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import altair as alt
 import pandas as pd
 import vl_convert
 
+from sufficiency.reports import formatting as fmt
 from sufficiency.reports.facts import GROUPS
 
 INK: Final = "#0b0c0c"
@@ -86,8 +88,11 @@ def spread(positions: Sequence[float], least: float) -> list[float]:
                 moved = True
         if not moved:
             break
-    if placed and placed[0] < 0:
-        placed = [p - placed[0] for p in placed]
+    # What would stand below the axis is lifted onto it, and pushes only those it would cover.
+    floor = 0.0
+    for i, at in enumerate(placed):
+        placed[i] = max(at, floor)
+        floor = placed[i] + least
     result = [0.0] * len(positions)
     for rank, i in enumerate(order):
         result[i] = placed[rank]
@@ -430,10 +435,12 @@ def _panel(
         step = width / (len(labels) - 0.4)
         counted = labels.index(actual)
         there = [v for line in panel.lines if (v := line.values[counted]) is not None and v == v]
-        # The word stands where the numbers of the year leave more room, above or below them.
-        high = not there or top - max(there) >= min(there) - bottom
+        # The word stands in the middle of the widest room that lines and guide leave in the year.
+        guide = [panel.guide] if panel.guide is not None else []
+        stops = sorted([bottom, *there, *guide, top])
+        low, high = max(pairwise(stops), key=lambda pair: pair[1] - pair[0])
         band = pd.DataFrame(
-            {"year": [actual], "value": [top], "word": ["actual"], "at": [top if high else bottom]}
+            {"year": [actual], "value": [top], "word": ["actual"], "at": [(low + high) / 2]}
         )
         layers.append(
             alt.Chart(band)
@@ -444,8 +451,7 @@ def _panel(
             alt.Chart(band)
             .mark_text(
                 angle=270,
-                align="right" if high else "left",
-                dx=-3 if high else 3,
+                align="center",
                 fontSize=11,
                 fontStyle="italic",
                 color=INK,
@@ -847,7 +853,7 @@ def flows(table: pd.DataFrame, width: int) -> Any:
         middles = [sides[side][n][0] + sides[side][n][1] / 2 for n in names]
         placed = spread(middles, 42 if narrow else 17)
         for name, pixel in zip(names, placed, strict=True):
-            count = f"{totals[name]:,.0f}" if totals[name] >= 9.95 else f"{totals[name]:,.1f}"
+            count = fmt.count(float(totals[name]))
             text = _wrap(f"{name} {count}", 15) if narrow else f"{name}  {count}"
             labels.append({"x": x, "row": pixel, "text": text})
     taken = {side: {n: y for n, (y, _) in found.items()} for side, found in sides.items()}
@@ -980,14 +986,16 @@ def heat_grid(
             labelExpr=json.dumps(list(columns)) + "[floor(datum.value)]", labelOverlap=False,
             labelFlush=False,
         )  # fmt: skip
-        base = alt.Chart(frame)
+        # The renderer copies every column of a table for every mark: each layer has only its own.
         layers = [
-            base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
+            alt.Chart(frame[["x", "x2", "row", "row2", "colour"]])
+            .mark_rect(stroke="#ffffff", strokeWidth=1)
+            .encode(
                 x=alt.X("x:Q", scale=across, axis=axis), x2=alt.X2("x2:Q"),
                 y=rows_axis, y2=alt.Y2("row2:Q"),
                 color=alt.Color("colour:N", scale=None),
             ),
-            alt.Chart(frame[frame["text"] != ""])
+            alt.Chart(frame.loc[frame["text"] != "", ["centre", "middle", "text", "ink"]])
             .mark_text(fontSize=10.8, baseline="middle")
             .encode(
                 x=alt.X("centre:Q", scale=across, axis=axis),
@@ -1132,9 +1140,10 @@ def bands(
         axis_title: of the vertical axis.
     """
     narrow = width < NARROW
-    each = 0.8 / len(series)
+    # Wide columns: five figures must fit over one of three.
+    each = 0.92 / len(series)
     rows = [
-        {"x": i + 0.1 + k * each, "x2": i + 0.1 + (k + 1) * each, "middle": i + 0.1 + (k + 0.5)
+        {"x": i + 0.04 + k * each, "x2": i + 0.04 + (k + 1) * each, "middle": i + 0.04 + (k + 0.5)
          * each, "value": float(v), "colour": colour, "last": k == len(series) - 1,
          "text": f"{v:,.0f}"}
         for k, (_, values, colour) in enumerate(series)
@@ -1147,7 +1156,7 @@ def bands(
     axis = dict(
         title="Minutes one way", values=[i + 0.5 for i in range(len(names))], ticks=False,
         grid=False, labelExpr=json.dumps(shown) + "[floor(datum.value)]", labelOverlap=False,
-        labelFontSize=10.5 if narrow else 12,
+        labelPadding=4, labelFontSize=10.5 if narrow else 12,
     )  # fmt: skip
     x = alt.X("x:Q", scale=across, axis=axis)
     y = alt.Y("value:Q", scale=dict(domain=[0, top], nice=False),
@@ -1161,10 +1170,11 @@ def bands(
         alt.Chart(marks).mark_text(align="left", baseline="top", dx=4, fontSize=11, color=INK,
                                    lineBreak="\n").encode(
             x=x, y=alt.value(0), text=alt.Text("text:N")),
-        alt.Chart(frame if not narrow else frame[frame["last"]])
-        .mark_text(baseline="bottom", dy=-2, fontSize=10.5, color=INK)
-        .encode(x=alt.X("middle:Q"), y=y, text=alt.Text("text:N")),
     ]  # fmt: skip
+    written = alt.Chart(frame if not narrow else frame[frame["last"]]).encode(
+        x=alt.X("middle:Q"), y=y, text=alt.Text("text:N")
+    )
+    layers.append(written.mark_text(baseline="bottom", dy=-2, fontSize=10.5, color=INK))
     return _layered(layers, width - 70, 210)
 
 

@@ -174,10 +174,8 @@ def seconds(number: float | None) -> str:
     if number < 60:
         return f"{number:.1f} seconds"
     whole, rest = divmod(int(number), 60)
-    return (
-        f"{whole} {'minute' if whole == 1 else 'minutes'} "
-        f"{rest} {'second' if rest == 1 else 'seconds'}"
-    )
+    words = f"{whole} {'minute' if whole == 1 else 'minutes'}"
+    return f"{words} {rest} {'second' if rest == 1 else 'seconds'}" if rest else words
 
 
 def date(text: object) -> str:
@@ -187,6 +185,16 @@ def date(text: object) -> str:
     except ValueError:
         return str(text) if text else NOT_AVAILABLE
     return f"{found.day} {found:%B %Y}"
+
+
+def moment(text: object) -> str:
+    """An ISO time as ``23 November 2026 at 16:04 UTC``; anything else as it stands."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return date(text)
+    zone = f" {found.tzname()}" if found.tzinfo else ""
+    return f"{date(text)} at {found:%H:%M}{zone}"
 
 
 def in_words(items: Sequence[str]) -> str:

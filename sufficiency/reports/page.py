@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -23,6 +24,7 @@ REPORT = "report.html"
 WIDE, NARROW = 880, 330
 """Widths in pixels at which a figure is drawn: for a page and for a telephone."""
 SHOWN_DIFFERENCES = 12
+_AMOUNT = re.compile(r"(£[\d.,]*) (million|billion|thousand)")
 INTERNAL = "INTERNAL: contains small numbers; not for publication"
 
 
@@ -140,8 +142,17 @@ def fill(
             picture=picture,
             drawing=drawing,
         )
-    # A browser may break a line between the minus and the pound sign; a word joiner forbids it.
-    return page.replace("\u2212\u00a3", "\u2212\u2060\u00a3")
+    return unbroken(page)
+
+
+def unbroken(page: str) -> str:
+    """The page with amounts of money that no browser breaks over two lines.
+
+    A browser may break a line between the minus and the pound sign, which a word joiner forbids,
+    and before "million", which a no-break space forbids.
+    """
+    joined = page.replace("\u2212\u00a3", "\u2212\u2060\u00a3")
+    return _AMOUNT.sub("\\1\u00a0\\2", joined)
 
 
 def banners(run: Run) -> list[Banner]:

@@ -43,6 +43,11 @@ SHAPES = {
 MARGIN = 0.06
 """Margin around the authority, as a share of its longer side; what lies beyond is listed."""
 
+NAME_REACH = 4.5
+"""How far from the middle of its areas a locality's name may stand, in heights of a letter."""
+NAME_COVERS = 0.15
+"""Share of a locality's name that may cover markers; with more, the name is left out."""
+
 
 @dataclass
 class MapData:
@@ -530,17 +535,31 @@ def _locality_names(
     taken: _Taken,
     font: float,
 ) -> list[str]:
-    """Names of localities near the middle of their areas, where they cover no marker."""
+    """Names of localities near the middle of their areas, where they cover no marker.
+
+    A name that finds no room there is left out: further away it would name a neighbour. The table
+    below the map names every locality.
+    """
     out = []
+    middles = {}
     for locality, part in data.cells.groupby("locality", sort=True):
         middle = np.mean(np.array(part["point"].tolist(), dtype=float), axis=0)
-        x, y = at(as_float(middle[0]), as_float(middle[1]))
+        middles[locality] = at(as_float(middle[0]), as_float(middle[1]))
+    everywhere = np.array(list(middles.values()))
+    for locality, (x, y) in middles.items():
         half = len(str(locality)) * font * 0.29
         steps = np.meshgrid(np.arange(-10, 11) * 9.0, np.arange(-6, 7) * 12.0, indexing="ij")
         dy, dx = (v.ravel() for v in steps)
+        away = np.hypot(dx, dy)
+        others = np.hypot(x + dx[:, None] - everywhere[:, 0], y + dy[:, None] - everywhere[:, 1])
+        near = (away <= NAME_REACH * font) & (away <= others.min(axis=1) + 1e-9)
+        dy, dx = dy[near], dx[near]
         cxs, cys = x + dx, y + dy
         boxes = np.column_stack([cxs - half - 2, cys - font, cxs + half + 2, cys + 4])
-        best = int(np.argmin(taken.covered(boxes) + 0.15 * np.hypot(dx, dy)))
+        covered = taken.covered(boxes)
+        best = int(np.argmin(covered + 0.15 * np.hypot(dx, dy)))
+        if covered[best] > NAME_COVERS * (2 * half + 4) * (font + 4):
+            continue
         cx, cy = float(cxs[best]), float(cys[best])
         taken.add((cx - half - 2, cy - font, cx + half + 2, cy + 4))
         out.append(

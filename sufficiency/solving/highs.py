@@ -370,18 +370,9 @@ class Session:
             rows.indices.astype(np.int32), np.asarray(rows.data, dtype=float),
         )  # fmt: skip
 
-    def run(
-        self, stop: threading.Event, time_limit: float | None
-    ) -> tuple[float, Floats, Floats] | None:
-        """Objective, column values and row prices of the optimum; None when stopped before.
-
-        Raises:
-            Infeasible: when no values obey the rows.
-            RuntimeError: when there is no optimum for another reason.
-        """
+    def _status(self, stop: threading.Event) -> Any:
+        """How a run ended that ``stop`` may end before."""
         highs = self._highs
-        limit = math.inf if time_limit is None else highs.getRunTime() + time_limit
-        highs.setOptionValue("time_limit", limit)
         self._stop.clear()
         worker = threading.Thread(target=highs.run, daemon=True)
         worker.start()
@@ -394,7 +385,26 @@ class Session:
             self._stop.set()
             worker.join()
             raise
-        status = highs.getModelStatus()
+        return highs.getModelStatus()
+
+    def run(
+        self, stop: threading.Event, time_limit: float | None
+    ) -> tuple[float, Floats, Floats] | None:
+        """Objective, column values and row prices of the optimum; None when stopped before.
+
+        Raises:
+            Infeasible: when no values obey the rows.
+            RuntimeError: when there is no optimum for another reason.
+        """
+        highs = self._highs
+        limit = math.inf if time_limit is None else highs.getRunTime() + time_limit
+        highs.setOptionValue("time_limit", limit)
+        status = self._status(stop)
+        if status == highspy.HighsModelStatus.kUnknown:
+            # A start from the basis of the last question may end where nothing can be said; the
+            # same question from scratch is answered.
+            highs.clearSolver()
+            status = self._status(stop)
         if status in (highspy.HighsModelStatus.kInterrupt, highspy.HighsModelStatus.kTimeLimit):
             return None
         if status == highspy.HighsModelStatus.kInfeasible:

@@ -494,14 +494,19 @@ def _layer(asked: Inquiry, table: pd.DataFrame) -> geopandas.GeoDataFrame:
 # ------------------------------------------------------------------ words
 
 
+def _proven(count: int) -> str:
+    return f"{count or 'none'} {'are' if count > 1 else 'is'} proven"
+
+
 def _ranking_sentences(table: pd.DataFrame, best: Answered, within: float) -> list[str]:
     proven = table[table["worth_least"] > 0]
     by = {s: [str(n) for n in table.loc[table["standing"] == s, "name"]] for s in STANDINGS}
     count = fmt.number_of(len(table), "candidate scheme", "candidate schemes")
     said = [
-        f"Of {count}, {fmt.number_of(len(proven), 'is', 'are')} proven to make the best plan "
-        f"cheaper, and {fmt.number_of(int((table['worth_most'] < 0).sum()), 'is', 'are')} proven "
-        "to make it dearer; for the others the search leaves it open."
+        f"Of {count}, {_proven(len(proven))} to make the best plan cheaper, and "
+        f"{_proven(int((table['worth_most'] < 0).sum()))} to make it dearer; for "
+        f"{'all' if not len(proven) and not (table['worth_most'] < 0).any() else 'the others'} "
+        "the search leaves it open."
     ]
     if len(table):
         top = table.iloc[0]

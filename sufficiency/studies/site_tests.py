@@ -669,6 +669,14 @@ def _verdict_words(row: Mapping[Any, Any], stamp: Mapping[str, Any]) -> tuple[st
             if math.isfinite(left)
             else ""
         )
+        if math.isfinite(left) and left >= float(school["capital_pounds"]):
+            return (
+                f"A school at {name} cannot open: no plan within the capital budgets and the rules "
+                "about schemes can open it.",
+                f"It takes {fmt.pounds(float(school['capital_pounds']))}{held}, so it is not the "
+                "sum that forbids it: a committed scheme may stand on the site, or the budget of "
+                "one of the years may be too small.",
+            )
         return (
             f"A school at {name} cannot be afforded: no plan within the capital budgets and the "
             "rules about schemes can open it.",

@@ -674,7 +674,15 @@ def shared_sites(loaded: Loaded, places: Sequence[Place]) -> list[str]:
         table = loaded.tables.schemes
         names = [str(n) for n in table.loc[(table["site"] == place.site) & (place.site != ""),
                                            "name"]]  # fmt: skip
-        if names:
+        committed = [str(n) for n in table.loc[(table["site"] == place.site) & (place.site != "")
+                                               & table["scheme"].isin(loaded.scenario.committed),
+                                               "name"]]  # fmt: skip
+        if committed:
+            said.append(
+                f"{place.name} is also the site of {fmt.in_words(committed)}, already committed: "
+                "nothing else can open there."
+            )
+        elif names:
             said.append(
                 f"{place.name} is also the site of {fmt.in_words(names)}: at most one of them "
                 "opens."

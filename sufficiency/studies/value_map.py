@@ -803,10 +803,10 @@ def sentences(finding: Finding) -> list[str]:
     worth = float(best["exact_pounds"])
     rest = points[points["exact_pounds"].isna() & points["quick_pounds"].notna()]
     next_best = float(rest["at_most_pounds"].max()) if len(rest) else -math.inf
-    where = f"{best['easting']:.0f},{best['northing']:.0f}, near {best['near']}"
+    where = f"near {best['near']} (easting {best['easting']:.0f}, northing {best['northing']:.0f})"
     said = [
         f"Of {grid['usable']:,} points, {school['words']} opening in September "
-        f"{str(school['opens'])[:4]} would be worth most at {where}: "
+        f"{str(school['opens'])[:4]} would be worth most {where}: "
         + (
             f"{fmt.pounds(worth)} more than it costs, failures that it spares included."
             if worth >= 0

@@ -9,6 +9,7 @@ import pytest
 
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.charts import inline, spread
+from sufficiency.reports.page import unbroken
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,28 @@ def test_labels_are_spread() -> None:
     assert all(b - a >= 13.9 for a, b in pairwise(ordered))
     assert placed[2] == 50 or abs(placed[2] - 50) < 14
     assert min(placed) >= 0
+
+
+def test_a_label_lifted_onto_the_axis_leaves_the_others_where_they_are() -> None:
+    placed = spread([0, 1, 0, 170], 14)
+    assert placed[3] == 170
+    assert min(placed) == 0
+    assert all(b - a >= 13.9 for a, b in pairwise(sorted(placed)))
+
+
+def test_spans_and_moments() -> None:
+    assert fmt.seconds(3.31) == "3.3 seconds"
+    assert fmt.seconds(600) == "10 minutes"
+    assert fmt.seconds(61) == "1 minute 1 second"
+    assert fmt.moment("2026-11-23T16:04:00+00:00") == "23 November 2026 at 16:04 UTC"
+    assert fmt.moment("") == "not available"
+
+
+def test_no_amount_is_broken_over_two_lines() -> None:
+    assert unbroken("<td>\u2212£1.2 million</td>") == "<td>\u2212\u2060£1.2\u00a0million</td>"
+    assert (
+        unbroken("costs, £ million, and £45,000 more") == "costs, £\u00a0million, and £45,000 more"
+    )
 
 
 def test_drawings_do_not_share_ids() -> None:

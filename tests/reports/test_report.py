@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ import vl_convert
 
 from sufficiency.pipeline import optimise, write_results
 from sufficiency.problems import InputError
-from sufficiency.reports import charts, write_report
+from sufficiency.reports import charts, place_map, write_report
 from sufficiency.reports.facts import Run
 from sufficiency.reports.sections import sections
 from sufficiency.reports.sections.children import _schemes_sentence
@@ -518,6 +519,35 @@ def test_no_text_of_a_chart_overlaps_or_is_cut(
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
 
 
+HEADERS = """(() => {
+  const bad = [];
+  for (const h of document.querySelectorAll('th')) {
+    if (!h.textContent.trim()) bad.push('empty: ' + h.closest('table').caption.textContent);
+    if (!h.scope) bad.push('no scope: ' + h.textContent);
+  }
+  for (const box of document.querySelectorAll('.tiles strong'))
+    if (box.scrollWidth > box.clientWidth + 1) bad.push('tile: ' + box.textContent);
+  for (const box of document.querySelectorAll('.scroll'))
+    if (box.clientWidth > 800 && box.scrollWidth > box.clientWidth + 1)
+      bad.push('pushed sideways: ' + box.getAttribute('aria-label'));
+  return bad;
+})()"""
+"""Headers that say nothing, and tables and tiles that do not fit a wide page."""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_header_speaks_and_tables_fit_a_wide_page(
+    browser: Browser, small_run: Path, width: int
+) -> None:
+    browser.open(small_run / "report.html", width)
+    assert browser.evaluate(HEADERS) == []
+    # On a telephone the names of rows stay while their numbers are pushed sideways.
+    stays = browser.evaluate(
+        "getComputedStyle(document.querySelector('tbody th[scope=row]')).position"
+    )
+    assert stays == ("sticky" if width == 390 else "static")
+
+
 def test_the_look_would_notice(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
     page.write_text(
@@ -674,3 +704,25 @@ def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
     browser.call("Emulation.setEmulatedMedia", media="")
     sheets = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
     assert len(sheets["data"]) > 50_000
+
+
+def test_a_locality_without_room_on_the_map_is_not_named_beside_a_neighbour() -> None:
+    cells = pd.DataFrame(
+        {"locality": ["Crowded", "Free"], "point": [(100.0, 100.0), (160.0, 100.0)]}
+    )
+    taken = place_map._Taken(400, 200)
+    # All about the first is drawn on, up to where the second begins.
+    taken.add((0.0, 0.0, 125.0, 200.0))
+    said = "".join(
+        place_map._locality_names(
+            cast(Any, SimpleNamespace(cells=cells)), lambda x, y: (x, y), taken, 11.0
+        )
+    )
+    assert ">Free<" in said
+    assert "Crowded" not in said
+    clear = place_map._Taken(400, 200)
+    clear.add((0.0, 0.0, 1.0, 1.0))
+    both = place_map._locality_names(
+        cast(Any, SimpleNamespace(cells=cells)), lambda x, y: (x, y), clear, 11.0
+    )
+    assert len(both) == 2

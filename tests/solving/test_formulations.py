@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 from dataclasses import replace
 from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+import highspy
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
@@ -29,6 +31,7 @@ from sufficiency.solving import (
     solve,
     solve_as,
 )
+from sufficiency.solving.highs import Session
 from sufficiency.solving.structure import matrix_of
 from tests.placement.test_brute_force import MOST_SCHEDULES, Case, allowed, authority, cases
 from tests.placement.test_orlib import FOLDER, Warehouses, as_authority, published, read_instance
@@ -362,3 +365,22 @@ def test_published_optimum_of_capa(capacity: int) -> None:
     assert outcome.status == "optimal"
     assert outcome.objective == pytest.approx(CAPA[capacity], rel=2e-6)
     no_bound_is_above(log, CAPA[capacity])
+
+
+def test_a_linear_program_that_ends_in_nothing_is_asked_again_from_scratch() -> None:
+    """HiGHS may end a start from the last basis as "unknown"; one such end must not end a study."""
+    form = StandardForm(
+        columns=[], rows=[], start=np.array([0, 1, 2], dtype=np.int32),
+        index=np.zeros(2, dtype=np.int32), value=np.ones(2), cost=np.array([1.0, 2.0]), offset=0.0,
+        lower=np.zeros(2), upper=np.full(2, 9.0), integer=np.zeros(2, dtype=bool),
+        row_lower=np.array([3.0]), row_upper=np.array([np.inf]),
+    )  # fmt: skip
+    session = Session(form, SolveOptions(threads=1))
+    statuses = iter([highspy.HighsModelStatus.kUnknown])
+    real = session._highs.getModelStatus
+    with patch.object(session, "_highs", wraps=session._highs) as highs:
+        highs.getModelStatus = lambda: next(statuses, None) or real()
+        solved = session.run(threading.Event(), None)
+    assert solved is not None
+    assert solved[0] == pytest.approx(3.0)
+    highs.clearSolver.assert_called_once()

@@ -51,7 +51,8 @@ def _input_blocks(label: str, changes: InputChanges) -> list[Block]:
             _inputs_table(
                 "The planning model: "
                 f"{fmt.number_of(len(changes.model), 'value', 'values')} of "
-                f"{len(entries)} entries differ",
+                f"{fmt.number_of(len(entries), 'entry', 'entries')} "
+                f"{'differs' if len(changes.model) == 1 else 'differ'}",
                 ["Entry", "Within it", *sides, "Unit", *sources],
                 _values(changes.model, sourced=True),
             )

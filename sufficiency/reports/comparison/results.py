@@ -389,8 +389,9 @@ def failures(found: Comparison) -> Section:
         blocks.append(
             Figure(
                 title="Children without a place, or in crowded schools",
-                caption=f"Expected children by academic year: {_key(found)}. Each small chart "
-                "has its own scale. Source: failures.csv.",
+                caption=f"Expected children by academic year: {_key(found)}. "
+                f"{'Each small chart has its own scale. ' if len(shown) > 1 else ''}"
+                "Source: failures.csv.",
                 alt=" ".join(said),
                 draw=lambda width: charts.render(
                     charts.panels(panels, labels, width, "Children", number_format=",.3~r")
@@ -423,7 +424,7 @@ def travel(found: Comparison) -> Section:
     """Journeys in the last common year."""
     measures = {
         "median_minutes": "Median minutes",
-        "p90_minutes": "90th percentile",
+        "p90_minutes": "Nine in ten within (minutes)",
         "over_guide": "Over the guide",
         "over_45": "Over 45 minutes",
         "over_75": "Over 75 minutes",

@@ -132,7 +132,11 @@ def _counted(frame: pd.DataFrame, column: str, caption: str, names: dict[str, st
     ]  # fmt: skip
     total = [fmt.count(as_float(pivot[r].sum())) for r in [*reasons, "total"]]
     rows.append(Row("All", total, total=True))
-    headers = ["", *(fmt.capital_first(REASONS[r][0]) for r in reasons), "All"]
+    headers = [
+        "Primary need" if column == "need" else fmt.capital_first(column),
+        *(fmt.capital_first(REASONS[r][0]) for r in reasons),
+        "All",
+    ]
     return Table(caption, headers, rows, f"{TABLES}/irreducible.csv")
 
 
@@ -175,7 +179,7 @@ def _policies(finding: Finding) -> Section:
         else range_words(as_float(r.above_least), as_float(r.above_most))
         for r in records(table)
     ]
-    headers = ["", *(fmt.capital_first(str(p)) for p in table["policy"])]
+    headers = ["Measure", *(fmt.capital_first(str(p)) for p in table["policy"])]
     return Section(
         "policies",
         "What does each policy come to?",
@@ -243,7 +247,7 @@ def _policy_chart(finding: Finding) -> Figure:
                 width,
             )
         ),
-        table=Table("The numbers", ["", *names], rows, f"{TABLES}/policies.csv",
+        table=Table("The numbers", ["Measure", *names], rows, f"{TABLES}/policies.csv",
                     folded="The numbers"),
     )  # fmt: skip
 

@@ -257,7 +257,11 @@ def sensitivity(run: Run) -> Section:
             f"{run.finances}; between {fmt.more_or_less(low)} and {fmt.more_or_less(high)} when "
             "one price moves."
         )
-        title = "What the plan changes, as prices move"
+        title = (
+            f"The grant hangs most on {widest[0][:1].lower()}{widest[0][1:]}"
+            if widest[0]
+            else "What the plan changes, as prices move"
+        )
         about = "the plan less committed schemes only, below zero: the plan costs less"
     else:
         answer = f"Most of all on one thing: {widest[0][:1].lower()}{widest[0][1:]}."

@@ -345,8 +345,8 @@ def _mix_chart(run: Run, grouped: pd.DataFrame) -> Figure:
         title=title,
         caption=(
             f"Children and young people with a plan by kind of placement, {run.authority}; "
-            f"{labels[0]} actual, later years projected, with the plan's schemes. "
-            "Source: tables/mix.csv."
+            f"{labels[0]} actual, later years projected, with the plan's schemes. State special "
+            "schools of other authorities count with the authority's own. Source: tables/mix.csv."
         ),
         alt=f"{title}. From {labels[0]} to {labels[-1]}: {'; '.join(parts)}.",
         draw=lambda width: charts.render(charts.stacked_years(table, labels, width)),
@@ -505,13 +505,14 @@ def local_places(run: Run) -> Section:
     largest = max(as_float(gaps[["gap", "gap_without_schemes"]].to_numpy().max()), 3.0)
     by_phase = gaps.groupby(["phase", "academic_year"])[["gap", "gap_without_schemes"]].sum()
     worst = by_phase.max(axis=1).groupby("phase").max()
+    drawn = max(DRAWN_GAP, round(DRAWN_SHARE * as_float(worst.sum())))
     blocks: list[Block] = [_gap_chart(run)]
-    blocks += [_gap_map(run, p, largest) for p in run.phases if worst.get(p, 0.0) >= DRAWN_GAP]
-    few = [p for p in run.phases if TOLERANCE < worst.get(p, 0.0) < DRAWN_GAP]
+    blocks += [_gap_map(run, p, largest) for p in run.phases if worst.get(p, 0.0) >= drawn]
+    few = [p for p in run.phases if TOLERANCE < worst.get(p, 0.0) < drawn]
     if few:
         blocks.append(
             Text(
-                f"Not drawn, for fewer than {DRAWN_GAP} children have no local place in any year: "
+                f"Not drawn, for fewer than {drawn} children have no local place in any year: "
                 f"{fmt.in_words(few)}. Their numbers are in tables/gaps.csv.",
                 "note",
             )
@@ -570,6 +571,8 @@ def _gap_chart(run: Run) -> Figure:
 
 DRAWN_GAP = 8
 """Children without a local place in some year from which a phase is worth a picture."""
+DRAWN_SHARE = 0.01
+"""The same as a share of all phases: a screen of dashes would hide what matters."""
 
 
 def _designations(run: Run) -> list[str]:

@@ -39,7 +39,8 @@ def assumptions(run: Run) -> Section:
         f"{model.get('description') or ''}"
     ).strip()
     number = (
-        f"It has {len(run.rules)} entries; {len(changed)} of them differ from {_BASE_MODEL}; "
+        f"It has {len(run.rules)} entries; {len(changed) or 'none'} of them "
+        f"{'differ' if len(changed) > 1 else 'differs'} from {_BASE_MODEL}; "
         f"{judged} rest wholly or partly on judgement and should be replaced by the authority's "
         "own figures."
     )
@@ -195,10 +196,12 @@ def certificate(run: Run) -> Section:
         "interrupted": "the best one found before the search was interrupted",
     }.get(status, status)
     answer = f"The plan is {words}. {verdict}"
+    # A gap of millions must not vanish in two equal numbers of billions.
+    write = fmt.pounds if fmt.pounds(objective) != fmt.pounds(bound) else fmt.exact_pounds
     number = (
         f"Gap: {fmt.percent(as_float(solver.get('gap', math.nan)), 2)}, or "
-        f"{fmt.pounds(objective - bound)} (present value {fmt.pounds(objective)}, no plan can be "
-        f"below {fmt.pounds(bound)})."
+        f"{fmt.pounds(objective - bound)} (present value {write(objective)}, no plan can be "
+        f"below {write(bound)})."
     )
     sure = (
         "The gap says how far the plan could be from the best plan under these assumptions. It "
@@ -223,7 +226,7 @@ def certificate(run: Run) -> Section:
          else "expected shares"),
         *_rounding(dict(solver.get("rounding") or {}), objective),
         ("Solver", f"{solver.get('name', '')} {solver.get('version', '')}, "
-                   f"{solver.get('threads', fmt.NOT_AVAILABLE)} threads, "
+                   f"{_threads(solver.get('threads'))}, "
                    f"seed {solver.get('seed', fmt.NOT_AVAILABLE)}"),
         ("Seed of the projection", str(run.stamp.get("seed", fmt.NOT_AVAILABLE))),
         ("Size", ", ".join(f"{fmt.whole(as_float(v))} {fmt.words(k)}" for k, v in size.items())
@@ -232,7 +235,7 @@ def certificate(run: Run) -> Section:
                                dict(run.stamp.get("versions", {})).items())
          or fmt.NOT_AVAILABLE),
         ("Command", str(run.stamp.get("command") or fmt.NOT_AVAILABLE)),
-        ("Made", str(run.stamp.get("created") or fmt.NOT_AVAILABLE)),
+        ("Made", fmt.moment(run.stamp.get("created"))),
     ]  # fmt: skip
     blocks: list[Block] = [Items(terms=terms)]
     if differences:
@@ -257,6 +260,13 @@ def certificate(run: Run) -> Section:
     return Section(
         "certificate", "How was this plan found and checked?", answer, number, sure, blocks
     )
+
+
+def _threads(number: object) -> str:
+    """How many threads the solver had, in words."""
+    if not isinstance(number, int):
+        return f"threads {fmt.NOT_AVAILABLE}"
+    return fmt.number_of(number, "thread", "threads")
 
 
 def _rounding(rounding: dict[str, Any], objective: float) -> list[tuple[str, str]]:

@@ -79,7 +79,7 @@ def sections(finding: Finding) -> list[Section]:
             [
                 Table(
                     "The points side by side",
-                    ["", "Least cost", *(f"Point {as_int(p)}" for p in points["point"])],
+                    ["Measure", "Least cost", *(f"Point {as_int(p)}" for p in points["point"])],
                     measure_rows(table), f"{TABLES}/points.csv", dense=True,
                 )
             ],
@@ -172,7 +172,7 @@ def _step_table(finding: Finding) -> Table:
         )
     return Table(
         "The frontier, point by point",
-        ["", "Capital of new schemes", "Comes to", f"At most lower, {unit} (proven)",
+        ["Point", "Capital of new schemes", "Comes to", f"At most lower, {unit} (proven)",
          "Cost at present value", "In independent schools in the last year"],
         rows, f"{TABLES}/points.csv",
     )  # fmt: skip

@@ -189,7 +189,8 @@ def _opportunities(run: Run) -> list[str]:
             f"{fmt.children(as_float(back['children'].sum()))} come from "
             "independent and non-maintained special schools into bases and state "
             f"special schools of the authority, and {fmt.whole(as_float(into['children'].sum()))} "
-            "enter them from elsewhere or with a new plan."
+            "enter independent and non-maintained special schools from elsewhere or with a new "
+            "plan."
         )
         if as_float(back["children"].sum()) > TOLERANCE:
             by = back.groupby("transition_point")["children"].sum()

@@ -82,17 +82,25 @@ def _need_title(run: Run, table: pd.DataFrame, needs: Sequence[str]) -> str:
     most = max(needs, key=lambda n: _in_special(table[table["need"] == n], run.last))
     share = _in_special(table[table["need"] == most], run.last)
     short = _need(most)
-    title = f"{short}: {fmt.percent(share)} in state special schools or bases"
-    if len(title.split()) <= 10:
-        return title
-    return f"Placement by need in {year_label(run.base)} and {year_label(run.last)}"
+    return _short_title(
+        f"{short}: {fmt.percent(share)} in state special schools or bases in "
+        f"{year_label(run.last)}",
+        f"{short}: {fmt.percent(share)} in state special schools or bases",
+        f"{short}: {fmt.percent(share)} in state specialist places",
+    )
+
+
+def _short_title(*titles: str) -> str:
+    """The first title of ten words or fewer, or else the last."""
+    return next((t for t in titles if len(t.split()) <= 10), titles[-1])
 
 
 def _phase_title(run: Run, table: pd.DataFrame, phases: Sequence[str]) -> str:
     name = "secondary" if "secondary" in phases else phases[-1]
     part = table[table["phase"] == name]
     then = _in_special(part, run.last)
-    return f"{fmt.capital_first(name)}: {fmt.percent(then)} in state special schools or bases"
+    title = f"{fmt.capital_first(name)}: {fmt.percent(then)} in state special schools or bases"
+    return _short_title(f"{title} in {year_label(run.last)}", title)
 
 
 def _shares(
@@ -168,8 +176,8 @@ def area(run: Run) -> Section:
     )
     number = (
         f"Other authorities fill {fmt.places(as_float(ours.at[run.last, 'others']))} of the "
-        f"provision here in {year_label(run.last)}, "
-        f"{fmt.whole(as_float(ours.at[run.base, 'others']))} in {year_label(run.base)}."
+        f"provision here in {year_label(run.last)}, against "
+        f"{fmt.places(as_float(ours.at[run.base, 'others']))} in {year_label(run.base)}."
     )
     sure = (
         "Whether a school lies inside follows from the boundary or from the table of provisions; "
@@ -218,8 +226,9 @@ def area(run: Run) -> Section:
         caption=(
             f"Children of {run.authority} placed in another authority, {run.line_words}"
             + ("; children of other authorities in places here" if len(panels) > 1 else "")
-            + f". {labels[0]} actual, later years projected. Each small chart has its own scale. "
-            "Source: tables/placements.csv, tables/occupancy.csv, inputs/provisions.csv."
+            + f". {labels[0]} actual, later years projected. "
+            + ("Each small chart has its own scale. " if len(panels) > 1 else "")
+            + "Source: tables/placements.csv, tables/occupancy.csv, inputs/provisions.csv."
         ),
         alt=f"{title}. Placed outside: {fmt.whole(away[0])} in {labels[0]}, {fmt.whole(away[-1])} "
         f"in {labels[-1]}. Others' children here: {fmt.whole(others[0])} and "

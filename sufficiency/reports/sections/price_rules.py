@@ -62,7 +62,9 @@ def _of(finding: Finding, direction: str) -> pd.DataFrame:
 
 def _short(row: pd.Series) -> str:
     text = str(row["words"])
-    return f"{text[0].lower()}{text[1:]}" if not text[:2].isupper() else text
+    # A delay begins with the name of its scheme.
+    named = str(row["rule"]) == "delay" or text[:2].isupper()
+    return text if named else f"{text[0].lower()}{text[1:]}"
 
 
 def _change(pounds: float, scale: tuple[float, str, int]) -> str:

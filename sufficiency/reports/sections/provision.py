@@ -287,7 +287,7 @@ def whereabouts(run: Run) -> Section:
         Text(
             "Point at an area, a school or a scheme, or reach schools and schemes with the Tab "
             "key, to read what it is. Every area stands in the last table of this section.",
-            "note",
+            "note screen",
         ),
         figure,
         _missing_map(run, data),
@@ -807,6 +807,7 @@ def marginal(run: Run) -> Section:
         "much. It points to where to look, and is no valuation."
     )
     listed = [str(names.get(str(p), p)) for p in rows["provision"]]
+    groups = [group_of(str(kinds.get(p, "mainstream"))) for p in rows["provision"]]
     values = [as_float(v) for v in rows["sum"]]
     title = f"{top_name}: one more place is worth {fmt.pounds(values[0])}"
     if len(title.split()) > 10:
@@ -824,10 +825,12 @@ def marginal(run: Run) -> Section:
         draw=lambda width: charts.render(
             charts.ranked_bars(
                 listed, values, [fmt.pounds(v) for v in values],
-                [charts.COLOURS[group_of(str(kinds.get(p, "mainstream")))]
-                 for p in rows["provision"]],
+                [charts.COLOURS[g] for g in groups],
                 min(width, 700),
             )),
+        key=Legend(
+            [(place_map.swatch(charts.COLOURS[g]), g) for g in charts.COLOURS if g in groups]
+        ),
         table=Table(
             caption="Present value of one more place",
             headers=["Provision", "Kind", "In every year", "In its best year", "Best year"],

@@ -223,7 +223,8 @@ def _no_regret(finding: Finding) -> Section:
         "plan when the best plan without it is dearer than that.",
         [
             Table(
-                "How schemes stand in near-best plans", ["", "Schemes", "Which"], rows,
+                "How schemes stand in near-best plans",
+                ["In near-best plans", "Schemes", "Which"], rows,
                 f"{TABLES}/schemes.csv", text_columns=frozenset({2}),
             )
         ],
@@ -387,8 +388,8 @@ def _plans(finding: Finding, sentences: Sequence[str] = ()) -> list[Section]:
             answer,
             " ".join(sentences[1:]),
             "Each plan is the best whose schemes are none of the sets before it. The distance of a "
-            "plan from the least possible cost is at most the last column; where that is less than "
-            "the search left open, the order of two plans is not proven.",
+            "plan from the least possible cost is at most what the second row of the table says; "
+            "where two plans differ by less than the search left open, their order is not proven.",
             blocks,
         )
     ]
@@ -448,7 +449,7 @@ def _plan_table(plans: pd.DataFrame) -> Table:
     most = [fmt.pounds(as_float(v)) for v in plans["above_most"]]
     return Table(
         "The plans side by side",
-        ["", *(f"Plan {as_int(p)}" for p in plans["plan"])],
+        ["Measure", *(f"Plan {as_int(p)}" for p in plans["plan"])],
         [
             Row("Above the cheapest found", above, total=True),
             Row("At most above the least possible (proven)", most),

@@ -35,7 +35,7 @@ VERDICTS: Final = {
     "pays": "yes, proven",
     "does not pay": "no, proven",
     "not proven": "not proven",
-    NO_PLAN: NO_PLAN,
+    NO_PLAN: "no plan can open it",
 }
 BREAKS: Final = (0.05, 1.0, 3.0)
 """Children of an area at the site at which the shade of the area changes."""
@@ -225,11 +225,13 @@ def _compared(finding: Finding) -> Table:
         each("Minutes saved a child, one way", lambda r: fmt.count(as_float(r.minutes_saved))),
         each("Km saved a child, one way", lambda r: fmt.count(as_float(r.km_saved))),
     ]  # fmt: skip
+    if all(row.verdict == NO_PLAN for row in rows_of):
+        rows = rows[:1]
     return Table(
         caption="What each site is worth against the best plan without it"
         if len(rows_of) > 1
         else "What it is worth against the best plan without it",
-        headers=["", *(_label(finding, r) for r in rows_of)],
+        headers=["Measure", *(_label(finding, r) for r in rows_of)],
         rows=rows,
         source=f"{TABLES}/sites.csv",
     )
@@ -532,23 +534,25 @@ def _journey_table(finding: Finding, label: str) -> Table:
     rows = [
         Row("Children at the site"),
         Row("Median minutes one way", two(mine["median_minutes"], mine["median_minutes_without"])),
-        Row("90th percentile", two(mine["p90_minutes"], mine["p90_minutes_without"])),
+        Row("Nine in ten within (minutes)", two(mine["p90_minutes"], mine["p90_minutes_without"])),
         Row("Children over 45 minutes", two(mine["over_45"], mine["over_45_without"])),
         Row("Children over 75 minutes", two(mine["over_75"], mine["over_75_without"])),
         Row("Minutes saved, median", ["", fmt.count(as_float(mine["median_minutes_saved"]))]),
-        Row("Minutes saved, 90th percentile",
+        Row("Minutes saved, nine in ten up to",
             ["", fmt.count(as_float(mine["p90_minutes_saved"]))]),
         Row("Km saved, mean", ["", fmt.count(as_float(mine["km_saved"]))]),
         Row("All children"),
         Row("Median minutes one way",
             two(found["median_minutes"], found["median_minutes_without"])),
-        Row("90th percentile", two(found["p90_minutes"], found["p90_minutes_without"])),
+        Row("Nine in ten within (minutes)",
+            two(found["p90_minutes"], found["p90_minutes_without"])),
         Row("Children over 45 minutes", two(found["over_45"], found["over_45_without"])),
         Row("Children over 75 minutes", two(found["over_75"], found["over_75_without"])),
     ]  # fmt: skip
     return Table(
         f"Journeys in {academic_year_label(last)}, one way",
-        ["", "Without it", "With it"], rows, f"{TABLES}/journeys.csv, {TABLES}/all_journeys.csv",
+        ["Journeys", "Without it", "With it"], rows,
+        f"{TABLES}/journeys.csv, {TABLES}/all_journeys.csv",
     )  # fmt: skip
 
 
@@ -727,7 +731,7 @@ def _instead(finding: Finding) -> Section:
     ]  # fmt: skip
     table = Table(
         "The plans that were compared",
-        ["", *(names[str(label)] for label in plans.index)],
+        ["Measure", *(names[str(label)] for label in plans.index)],
         rows, f"{TABLES}/plans.csv",
     )  # fmt: skip
     listed = [
