@@ -52,6 +52,7 @@ class Inquiry:
         folder: in whose ``answers`` they are kept; None: nowhere.
         total: questions that may have to be searched, for the time that is left.
         tell: told each step in words.
+        scenario: inputs whose searches the study's own may begin from; see :class:`Answers`.
     """
 
     def __init__(
@@ -62,9 +63,10 @@ class Inquiry:
         *,
         total: int = 0,
         tell: Tell | None = None,
+        scenario: Loaded | None = None,
     ) -> None:
         self.loaded, self.study = loaded, study
-        self.answers = Answers(study, folder, total=total, tell=tell)
+        self.answers = Answers(study, folder, total=total, tell=tell, scenario=scenario)
         self.tell = tell or (lambda words: None)
         self.searched = 0
         self.folder = folder
@@ -354,7 +356,7 @@ def inquire(
     """
     options = SolveOptions(gap=gap, time_limit=time_limit, threads=threads, seed=seed)
     study = pipeline.study(loaded, options, on_step=tell)
-    return Inquiry(loaded, study, folder, total=total, tell=tell)
+    return Inquiry(loaded, study, folder, total=total, tell=tell, scenario=loaded)
 
 
 def of_question(inquiry: Inquiry, question: Question, *, folder: Path | None) -> Inquiry:
