@@ -871,7 +871,10 @@ def _example(asked: argparse.Namespace, out: Console) -> int:
 
 
 class _Progress:
-    """One live line on a terminal; plain lines, one a step, anywhere else."""
+    """One live line on a terminal; plain lines, one a step, anywhere else.
+
+    A step is words without a full stop; a sentence is an answer on the way, and stays.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -881,6 +884,9 @@ class _Progress:
             self.status.start()
 
     def __call__(self, step: str, progress: object = None) -> None:
+        if step.endswith("."):
+            self.console.print(escape(step), soft_wrap=True)
+            return
         if step != self.step:
             self.step = step
             if self.status is None:

@@ -55,6 +55,10 @@ SECONDS: Final = 300.0
 """Longest search for one answer, unless another limit is given."""
 NEARER_SECONDS: Final = 60.0
 """Longest search for an answer that is asked again, to a narrower gap."""
+STOPPED: Final = (
+    "The search was stopped while it looked nearer: what is said of worth is what it had proven by "
+    "then."
+)
 CLEAR, UNCLEAR, WORSE, NO_PLAN = "pays", "not proven", "does not pay", "cannot be afforded"
 COUNTS: Final = ("unmet", "over_capacity", "beyond_limit", "over_guide")
 
@@ -175,6 +179,7 @@ class _Trial:
         committed = q.schemes["committed"].to_numpy(int) >= 1
         self.committed = set(q.schemes.loc[committed, "scheme"].astype(str))
         self.asked_gap, self.seconds = options.gap, options.time_limit
+        self._without: Answered | None = None
 
     # -------------------------------------------------------------- questions
 
@@ -184,41 +189,70 @@ class _Trial:
             self.study, self.folder, total=1 + 3 * len(self.where), tell=self.tell,
             scenario=self.before,
         )  # fmt: skip
-        without: Answered | None = None
         plans: dict[str, Answered] = {}
         worth: dict[str, Worth] = {}
         with answers:
             for gap in gaps:
-                self.asked_gap = gap
-                if gap != gaps[0]:
+                nearer = gap != gaps[0]
+                if nearer:
                     open_ = sum(w.verdict == UNCLEAR for w in worth.values())
                     answers.total += 1 + 3 * open_
                     limit = self.options.time_limit
                     self.seconds = min(NEARER_SECONDS, NEARER_SECONDS if limit is None else limit)
-                words = "Searching for the best plan without it"
-                found = answers.best(
-                    Ask.that(forbid=self.tested), words, gap=gap, time_limit=self.seconds
-                )
-                if not found.found:
-                    raise answers.none_found(found)
-                without = self._held(_better(found, without))
-                for place in self.where:
-                    label = place.label
-                    if label in worth and worth[label].verdict != UNCLEAR:
-                        continue
-                    with_it = self._with(answers, place, without, gap, plans.get(label))
-                    if with_it is None:
-                        worth[label] = Worth(None)
-                        continue
-                    plans[label] = with_it
-                    if Worth(with_it, *difference(without, with_it)).verdict == UNCLEAR:
-                        without = self._left_out(answers, place, with_it, without)
+                    self.tell(self._so_far(worth))
+                try:
+                    self._look(answers, gap, plans, worth)
+                except KeyboardInterrupt:
+                    if not nearer:
+                        raise
+                    self.sentences.append(STOPPED)
+                    gaps = (gap,)
+                without = self._without
+                assert without is not None
                 for label, with_it in plans.items():
                     worth[label] = Worth(with_it, *difference(without, with_it))
-                if all(w.verdict != UNCLEAR for w in worth.values()):
+                if gap == gaps[-1] or all(w.verdict != UNCLEAR for w in worth.values()):
                     break
-        assert without is not None
-        return without, worth
+        assert self._without is not None
+        return self._without, worth
+
+    def _look(
+        self,
+        answers: Answers,
+        gap: float,
+        plans: dict[str, Answered],
+        worth: dict[str, Worth],
+    ) -> None:
+        """Ask for the best plans without any site and with each of those that are not clear yet."""
+        self.asked_gap = gap
+        words = "Searching for the best plan without it"
+        found = answers.best(Ask.that(forbid=self.tested), words, gap=gap, time_limit=self.seconds)
+        if not found.found:
+            raise answers.none_found(found)
+        without = self._without = self._held(_better(found, self._without))
+        for place in self.where:
+            label = place.label
+            if label in worth and worth[label].verdict != UNCLEAR:
+                continue
+            with_it = self._with(answers, place, without, gap, plans.get(label))
+            if with_it is None:
+                worth[label] = Worth(None)
+                continue
+            plans[label] = with_it
+            if Worth(with_it, *difference(without, with_it)).verdict == UNCLEAR:
+                without = self._without = self._left_out(answers, place, with_it, without)
+
+    def _so_far(self, worth: Mapping[str, Worth]) -> str:
+        """The first answer in words, for whoever does not want to wait for a nearer one."""
+        known = [
+            f"{place.name} is worth between {fmt.pounds(w.least)} and {fmt.pounds(w.most)}"
+            for place in self.where
+            if (w := worth[place.label]).found is not None
+        ]
+        return (
+            f"Proven so far: {'; '.join(known)}. Looking nearer, to see whether it pays; Ctrl-C "
+            "ends that and writes what is known."
+        )
 
     def _with(
         self, answers: Answers, place: Place, without: Answered, gap: float, known: Answered | None

@@ -20,7 +20,7 @@ from sufficiency.pipeline import Loaded, audit_plan, study
 from sufficiency.plan.finding import ANSWERS, Finding, read_finding
 from sufficiency.problems import InputError, Problems, Stopped
 from sufficiency.reports.findings import write_finding
-from sufficiency.studies.site_tests import NO_PLAN, UNCLEAR, WORSE, try_sites
+from sufficiency.studies.site_tests import GAPS, NO_PLAN, STOPPED, UNCLEAR, WORSE, try_sites
 from sufficiency.studies.sites import (
     curve,
     earliest,
@@ -546,6 +546,27 @@ def test_measured_journeys_to_a_candidate_site_are_used() -> None:
 
 
 # ------------------------------------------------------------------ kept, stopped, written
+
+
+def test_a_nearer_look_may_be_stopped_and_the_first_answer_stands(monkeypatch: Any) -> None:
+    """A duplicate of a half-empty school: worth nothing, so that a nearer look is taken."""
+    searched, told = Study.best, []
+
+    def stops(self: Study, ask: Any = None, **more: Any) -> Any:
+        if more["gap"] < GAPS[0] and ask.force:
+            raise KeyboardInterrupt
+        return searched(self, ask, **more)
+
+    monkeypatch.setattr(Study, "best", stops)
+    finding = tried(two_places(room=40), HERE, gap=None, on_progress=told.append)
+    proven(row_of(finding), 0.0)
+    assert row_of(finding)["verdict"] == UNCLEAR
+    assert STOPPED in finding.stamp["notes"]
+    (first,) = [words for words in told if "Ctrl-C" in words]
+    assert first.startswith("Proven so far: ") and "is worth between £0 and £0" in first
+    monkeypatch.setattr(Study, "best", searched)
+    whole = tried(two_places(room=40), HERE, gap=None)
+    assert STOPPED not in whole.stamp["notes"]
 
 
 def test_answers_are_kept_and_gone_on_with(tmp_path: Path, monkeypatch: Any) -> None:
