@@ -429,6 +429,8 @@ class SchemeSearch:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         others = [p for p in self._exact if not np.array_equal(p.switches, placed.switches)]
         self._exact = [*others, placed][-LEARNT:]
+        if self._root is not None:
+            self._keep(placed)
         found = self._outcome(placed, "optimal", placed.cost)
         return self._in_whole_numbers(found) if self._numbers.any() and not in_shares else found
 
@@ -723,12 +725,16 @@ class SchemeSearch:
         )
 
     def _learn(self, found: Placed) -> None:
-        """Keep the better plan and what its prices say of other schedules."""
+        """Keep the better plan, and what is learnt from it."""
+        if math.isfinite(found.cost) and (self.best is None or found.cost < self.best.cost):
+            self.best = found
+        self._keep(found)
+
+    def _keep(self, found: Placed) -> None:
+        """Keep a plan, of this question or another, and what its prices say of other schedules."""
+        assert self._root is not None
         if math.isfinite(found.cost):
             self._plans.append(found)
-            if self.best is None or found.cost < self.best.cost:
-                self.best = found
-        assert self._root is not None
         shared = np.where(self._only_closed(found.switches), self._root.shared, found.shared)
         self.master.add(self.prices.cut(found.prices))
         self._cut_between(found, self._root.switches, shared)

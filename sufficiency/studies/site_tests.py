@@ -180,6 +180,7 @@ class _Trial:
         self.committed = set(q.schemes.loc[committed, "scheme"].astype(str))
         self.asked_gap, self.seconds = options.gap, options.time_limit
         self._without: Answered | None = None
+        self._answered = False
 
     # -------------------------------------------------------------- questions
 
@@ -193,17 +194,15 @@ class _Trial:
         worth: dict[str, Worth] = {}
         with answers:
             for gap in gaps:
-                nearer = gap != gaps[0]
-                if nearer:
+                if gap != gaps[0]:
                     open_ = sum(w.verdict == UNCLEAR for w in worth.values())
                     answers.total += 1 + 3 * open_
                     limit = self.options.time_limit
                     self.seconds = min(NEARER_SECONDS, NEARER_SECONDS if limit is None else limit)
-                    self.tell(self._so_far(worth))
                 try:
                     self._look(answers, gap, plans, worth)
                 except KeyboardInterrupt:
-                    if not nearer:
+                    if not self._answered:
                         raise
                     self.sentences.append(STOPPED)
                     gaps = (gap,)
@@ -239,8 +238,13 @@ class _Trial:
                 worth[label] = Worth(None)
                 continue
             plans[label] = with_it
-            if Worth(with_it, *difference(without, with_it)).verdict == UNCLEAR:
-                without = self._without = self._left_out(answers, place, with_it, without)
+            worth[label] = Worth(with_it, *difference(without, with_it))
+        unclear = [place for place in self.where if worth[place.label].verdict == UNCLEAR]
+        if unclear and not self._answered:
+            self.tell(self._so_far(worth))
+        self._answered = True
+        for place in unclear:
+            self._without = self._left_out(answers, place, plans[place.label], self._without)
 
     def _so_far(self, worth: Mapping[str, Worth]) -> str:
         """The first answer in words, for whoever does not want to wait for a nearer one."""
@@ -257,19 +261,18 @@ class _Trial:
     def _with(
         self, answers: Answers, place: Place, without: Answered, gap: float, known: Answered | None
     ) -> Answered | None:
-        """The best plan with one site. Where that leaves open whether it pays, the best plan
-        without it is tried with the site on top."""
+        """The best plan with one site. The search begins from the best plan without it, with the
+        site on top."""
         others = self.tested - {place.scheme}
+        opens = self.school.opens or earliest(self.before, self.school.kind)
+        on_top = answers.exactly(
+            {**without.opens, place.scheme: opens}, f"Placing children with {place.name} added"
+        )
         found = answers.best(
             Ask.that(force=[place.scheme], forbid=others),
             f"Searching for the best plan with {place.name}", gap=gap, time_limit=self.seconds,
         )  # fmt: skip
-        best = self._held(_better(found, known))
-        if not best.found or Worth(best, *difference(without, best)).verdict == UNCLEAR:
-            opens = self.school.opens or earliest(self.before, self.school.kind)
-            on_top = {**without.opens, place.scheme: opens}
-            words = f"Placing children with {place.name} added"
-            best = _better(best, answers.exactly(on_top, words))
+        best = _better(self._held(_better(found, known)), on_top)
         return best if best.found else None
 
     def _held(self, found: Answered) -> Answered:
