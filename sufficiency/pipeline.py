@@ -62,6 +62,7 @@ class Loaded:
         settings: what the scenario asks of the model beside its tables.
         warnings: doubtful records, none of which stops a run.
         estimates: sentences that say what was estimated.
+        band: how many children other forecasts expect; None where there is no other.
     """
 
     scenario: Scenario
@@ -70,6 +71,7 @@ class Loaded:
     settings: Settings
     warnings: list[Problem] = field(default_factory=list)
     estimates: list[str] = field(default_factory=list)
+    band: projection.DemandBand | None = None
 
     def question(self) -> Question:
         """Cohorts, admissible arcs, places, schemes and prices as plain arrays.
@@ -221,9 +223,9 @@ def load_scenario(
         doubt = unaccepted(folders, inputs_of(found.hashes, rules), scenario.base_year, named)
         problems.warnings += [doubt] if doubt else []
     settings = _lay_what_ifs_over(scenario, found, problems)
-    estimates = _project(scenario, rules, found, problems)
+    estimates, band = _project(scenario, rules, found, problems)
     problems.raise_if_any()
-    return Loaded(scenario, rules, found, settings, problems.warnings, estimates)
+    return Loaded(scenario, rules, found, settings, problems.warnings, estimates, band)
 
 
 def _check_scenario(scenario: Scenario, tables: Tables, problems: Problems) -> None:
@@ -353,9 +355,25 @@ def _change_places(
 
 def _project(
     scenario: Scenario, model: PlanningModel, tables: Tables, problems: Problems
-) -> list[str]:
+) -> tuple[list[str], projection.DemandBand | None]:
     """Share out blank tiers, project demand or take the forecast, lay demand what-ifs over it."""
     estimates: list[str] = []
+
+    def overlaid(projected: pd.DataFrame) -> pd.DataFrame:
+        for what_if in scenario.what_ifs:
+            if what_if.change in ("demand", "early_intervention"):
+                projected = projection.apply_demand_change(
+                    projected,
+                    tables.children_today,
+                    base_year=scenario.base_year,
+                    factor=what_if.factor,
+                    from_year=what_if.from_year or scenario.first_year,
+                    needs=list(what_if.needs) or None,
+                    whole=True,
+                    seed=scenario.seed,
+                )
+        return projected[projected["academic_year"] <= scenario.last_year]
+
     tables.children_today, split = projection.split_tiers(tables.children_today, model.tier_shares)
     total = float(tables.children_today["children"].sum())
     if split:
@@ -379,7 +397,7 @@ def _project(
                 column="projection.draw",
                 value=scenario.draw,
             )
-            return estimates
+            return estimates, None
         years = set(supplied["academic_year"])
         missing = [y for y in range(scenario.first_year, scenario.last_year + 1) if y not in years]
         if missing:
@@ -390,34 +408,42 @@ def _project(
                 column="academic_year",
                 value=", ".join(academic_year_label(y) for y in missing),
             )
-            return estimates
-        projected = projection.derive_joining(
-            supplied[supplied["draw"] == scenario.draw],
-            tables.children_today,
-            model.ceasing_share,
-            scenario.base_year,
-            problems,
-            file=tables.file("projected_children"),
+            return estimates, None
+        projected = overlaid(
+            projection.derive_joining(
+                supplied[supplied["draw"] == scenario.draw],
+                tables.children_today,
+                model.ceasing_share,
+                scenario.base_year,
+                problems,
+                file=tables.file("projected_children"),
+            )
         )
+        # Draws are of the forecast as it was supplied; a what-if is laid over one of them alone.
+        changed = any(w.change in ("demand", "early_intervention") for w in scenario.what_ifs)
+        band = None if changed else projection.band_of_draws(supplied)
         estimates.append("Demand is the supplied forecast.")
     else:
-        rates = projection.authority_rates(
-            model.new_plans_per_1000,
-            model.ceasing_share,
-            model.growth_of_new_plans[scenario.variant],
-            tables.rates,
-        )
-        projected = projection.project(
-            tables.children_today,
-            tables.areas,
-            tables.population if len(tables.population) else None,
-            rates,
-            base_year=scenario.base_year,
-            years=scenario.years,
-            seed=scenario.seed,
-            draw=scenario.draw,
-            tier_shares=model.tier_shares,
-        )
+        variants = {
+            variant: overlaid(
+                projection.project(
+                    tables.children_today,
+                    tables.areas,
+                    tables.population if len(tables.population) else None,
+                    projection.authority_rates(
+                        model.new_plans_per_1000, model.ceasing_share, growth, tables.rates
+                    ),
+                    base_year=scenario.base_year,
+                    years=scenario.years,
+                    seed=scenario.seed,
+                    draw=scenario.draw,
+                    tier_shares=model.tier_shares,
+                )
+            )
+            for variant, growth in model.growth_of_new_plans.items()
+        }
+        projected = variants[scenario.variant]
+        band = projection.band_of_variants(variants) if len(variants) > 1 else None
         people = projection.population_by_age(
             tables.areas,
             tables.population if len(tables.population) else None,
@@ -428,20 +454,8 @@ def _project(
             f"Demand is projected ({scenario.variant} variant): national rates of new and ceasing "
             f"plans by age, scaled to this authority's level ({level:.2f} times the national rate)."
         )
-    for what_if in scenario.what_ifs:
-        if what_if.change in ("demand", "early_intervention"):
-            projected = projection.apply_demand_change(
-                projected,
-                tables.children_today,
-                base_year=scenario.base_year,
-                factor=what_if.factor,
-                from_year=what_if.from_year or scenario.first_year,
-                needs=list(what_if.needs) or None,
-                whole=True,
-                seed=scenario.seed,
-            )
-    tables.projected_children = projected[projected["academic_year"] <= scenario.last_year]
-    return estimates
+    tables.projected_children = projected
+    return estimates, band
 
 
 # ------------------------------------------------------------------ today
@@ -599,6 +613,7 @@ def provenance(loaded: Loaded) -> dict[str, Any]:
         "seed": scenario.seed,
         "draw": scenario.draw,
         "variant": scenario.variant,
+        "demand_band": _band_of(loaded),
         "base_year": scenario.base_year,
         "first_year": scenario.first_year,
         "last_year": scenario.last_year,
@@ -606,6 +621,18 @@ def provenance(loaded: Loaded) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), "highs": solver_version(), **_versions()},
         "inputs": dict(sorted(_input_hashes(loaded).items())),
     }
+
+
+def _band_of(loaded: Loaded) -> dict[str, Any]:
+    """The band of demand, for a stamp; empty where there is none."""
+    if loaded.band is None:
+        return {}
+    years = {
+        academic_year_label(year): [round(least, 2), round(most, 2)]
+        for year, (least, most) in loaded.band.years.items()
+        if year <= loaded.scenario.last_year
+    }
+    return {"basis": loaded.band.basis, "years": years}
 
 
 def _stamp(

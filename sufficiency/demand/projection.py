@@ -44,6 +44,8 @@ PROJECTED_COLUMNS: Final[tuple[str, ...]] = (
 )
 
 AGES: Final = 26
+FEWEST_DRAWS: Final = 10
+"""Draws of a forecast from which a band is told."""
 _AGE_OF_YEAR_GROUP_0: Final = 4
 
 AGE_BANDS: Final[dict[str, tuple[int, int]]] = {
@@ -349,6 +351,55 @@ def controlled_rounding(shares: FloatArray, group: IntArray) -> IntArray:
 
 
 # -------------------------------------------------------------------------------- projection
+
+
+@dataclass(frozen=True)
+class DemandBand:
+    """How many children other forecasts of the same inputs expect.
+
+    Attributes:
+        basis: what the band is made of, in words.
+        years: academic year to (least, most) children with a plan in the whole authority.
+    """
+
+    basis: str
+    years: Mapping[int, tuple[float, float]]
+
+
+def band_of_variants(forecasts: Mapping[str, pd.DataFrame]) -> DemandBand:
+    """The band between the least and the most children of several projections, year by year.
+
+    Args:
+        forecasts: by name of the variant, academic_year and children.
+    """
+    children = {n: f.groupby("academic_year")["children"].sum() for n, f in forecasts.items()}
+    totals = pd.DataFrame(children).fillna(0.0)
+    names = list(forecasts)
+    words = f"growth of new plans from the {names[0]} to the {names[-1]} variant"
+    return DemandBand(words, _ends(totals.index, totals.min(axis=1), totals.max(axis=1)))
+
+
+def band_of_draws(forecast: pd.DataFrame) -> DemandBand | None:
+    """The band in which eight in ten draws of a forecast lie; None for fewer than ten draws.
+
+    Args:
+        forecast: draw, academic_year and children.
+    """
+    totals = forecast.groupby(["academic_year", "draw"])["children"].sum().unstack(fill_value=0)
+    draws = len(totals.columns)
+    if draws < FEWEST_DRAWS:
+        return None
+    ends = _ends(totals.index, totals.quantile(0.1, axis=1), totals.quantile(0.9, axis=1))
+    return DemandBand(f"eight in ten of the {draws:,} draws of the forecast", ends)
+
+
+def _ends(
+    years: pd.Index[int], least: pd.Series[float], most: pd.Series[float]
+) -> dict[int, tuple[float, float]]:
+    return {
+        int(year): (float(low), float(high))
+        for year, low, high in zip(years, least, most, strict=True)
+    }
 
 
 def project(

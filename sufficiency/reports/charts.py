@@ -267,19 +267,26 @@ def _beside(parts: Sequence[Any], columns: int, **more: Any) -> Joined:
 # ------------------------------------------------------------------ placement mix
 
 
-def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any:
+def stacked_years(
+    table: pd.DataFrame,
+    labels: Sequence[str],
+    width: int,
+    band: Mapping[str, tuple[float, float]] | None = None,
+) -> Any:
     """Children by year in stacked bars with labels at their end.
 
     Args:
         table: columns year (label), group, children.
         labels: years in order; the first is counted, the others projected.
         width: of the page in pixels.
+        band: least and most of all children by year (label), drawn as a line over the bar.
     """
     narrow = width < NARROW
     height = 330
+    band = band or {}
     groups = [g for g in COLOURS if table.loc[table["group"] == g, "children"].sum() > 0.05]
     whole = float(table.groupby("year")["children"].sum().max() or 1.0)
-    top = whole * 1.06
+    top = max([whole, *(most for _, most in band.values())]) * 1.06
     domain = [labels[0], " ", *labels[1:]]
     room = 112 if narrow else 190
     inner = width - room - 48
@@ -342,6 +349,17 @@ def stacked_years(table: pd.DataFrame, labels: Sequence[str], width: int) -> Any
         )
         .encode(x=alt.X("year:N"), y=alt.Y("at:Q"), text=alt.Text("lines:N"))
     )  # fmt: skip
+    ranges = pd.DataFrame(
+        [(year, *band[year]) for year in labels if year in band], columns=["year", "least", "most"]
+    )
+    if len(ranges):
+        # A white edge, since the lower end stands on a dark bar.
+        for ink, edge in (("#ffffff", 2.5), (INK, 0.0)):
+            line = alt.Chart(ranges).mark_rule(color=ink, strokeWidth=1.5 + edge)
+            layers.append(line.encode(x=alt.X("year:N"), y=alt.Y("least:Q"), y2=alt.Y2("most:Q")))
+            for end in ("least", "most"):
+                tick = alt.Chart(ranges).mark_tick(color=ink, thickness=1.5 + edge, size=9 + edge)
+                layers.append(tick.encode(x=alt.X("year:N"), y=alt.Y(f"{end}:Q")))
     totals = parts.groupby("year", as_index=False)["high"].max()
     words = totals[totals["year"].isin(labels[:2])].copy()
     words["word"] = words["year"].map(lambda y: "actual" if y == labels[0] else "projected")

@@ -287,6 +287,12 @@ class Run:
         return float(mix.loc[mix["academic_year"] == year, "children"].sum())
 
     @cached_property
+    def demand_band(self) -> dict[int, tuple[float, float]]:
+        """(Least, most) children with a plan that other forecasts expect, by year; often empty."""
+        years = dict(self.stamp.get("demand_band") or {}).get("years", {})
+        return {parse_year(y): (float(ends[0]), float(ends[1])) for y, ends in years.items()}
+
+    @cached_property
     def unmet_by_year(self) -> pd.Series:
         """Children without a suitable place by planned year."""
         return self._unmet(self.plan)

@@ -18,6 +18,8 @@ from sufficiency.demand.projection import (
     Rates,
     apply_demand_change,
     authority_rates,
+    band_of_draws,
+    band_of_variants,
     controlled_rounding,
     derive_joining,
     local_level,
@@ -26,6 +28,7 @@ from sufficiency.demand.projection import (
     split_tiers,
     systematic_rounding,
 )
+from sufficiency.pipeline import load_scenario
 from sufficiency.problems import Problems
 from sufficiency.vocabulary import NEEDS
 
@@ -532,3 +535,43 @@ def test_fractions_stay_fractions_in_a_demand_change() -> None:
     changed = change(fractions, factor=1.1, from_year=BASE + 1)
     assert changed["joining"].sum() == pytest.approx(1.1 * fractions["joining"].sum(), abs=1)
     assert_identity(changed, today(areas()))
+
+
+# ------------------------------------------------------------------ other forecasts
+
+
+def totals(children: dict[int, float], draw: int = 0) -> pd.DataFrame:
+    """A forecast of two areas that share a year's children evenly."""
+    rows = [(year, area, n / 2, draw) for year, n in children.items() for area in "AB"]
+    return pd.DataFrame(rows, columns=["academic_year", "area", "children", "draw"])
+
+
+def test_the_band_of_variants_spans_all_of_them_in_every_year() -> None:
+    band = band_of_variants({
+        "low": totals({2026: 100.0, 2027: 90.0}),
+        "central": totals({2026: 101.0, 2027: 100.0}),
+        "high": totals({2026: 99.0, 2027: 130.0}),
+    })  # fmt: skip
+    assert band.years == {2026: (99.0, 101.0), 2027: (90.0, 130.0)}
+    assert band.basis == "growth of new plans from the low to the high variant"
+
+
+def test_eight_in_ten_draws_lie_in_the_band_of_draws() -> None:
+    draws = pd.concat(totals({2026: float(n), 2027: 50.0}, n) for n in range(101))
+    band = band_of_draws(draws)
+    assert band is not None
+    assert band.years == {2026: (10.0, 90.0), 2027: (50.0, 50.0)}
+    assert band.basis == "eight in ten of the 101 draws of the forecast"
+    assert band_of_draws(draws[draws["draw"] < 9]) is None
+
+
+def test_the_band_of_a_scenario_holds_what_is_planned_and_widens() -> None:
+    loaded = load_scenario("small")
+    assert loaded.band is not None
+    planned = loaded.tables.projected_children.groupby("academic_year")["children"].sum()
+    assert list(loaded.band.years) == list(planned.index)
+    widths = []
+    for year, (least, most) in loaded.band.years.items():
+        assert least - 1e-9 <= planned[year] <= most + 1e-9
+        widths.append(most - least)
+    assert widths == sorted(widths) and widths[-1] > 50

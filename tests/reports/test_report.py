@@ -595,6 +595,20 @@ def test_half_a_child_is_shaded_and_no_nought() -> None:
     assert sorted(said) == ["1", "2", "3"]
 
 
+def test_the_mix_says_what_other_forecasts_expect(small_run: Path) -> None:
+    run = Run.read(small_run)
+    kept = run.stamp["demand_band"]["years"]
+    assert list(run.demand_band) == run.years[1:]
+    least, most = kept[run.labels[-1]]
+    assert least < run.children(run.last) < most
+    section = next(s for s in sections(run) if s.anchor == "mix")
+    assert f"expect {least:,.0f} to {most:,.0f} children" in section.sure
+    alone = Run.read(small_run)
+    alone.stamp.pop("demand_band")
+    section = next(s for s in sections(alone) if s.anchor == "mix")
+    assert "Other forecasts" not in section.sure
+
+
 def test_the_first_page_names_the_largest_of_many_schemes(small_run: Path) -> None:
     run = Run.read(small_run)
     one = run.plan.schemes[run.plan.schemes["opens"] >= 0].iloc[[0]]

@@ -302,8 +302,8 @@ def mix(run: Run) -> Section:
     sure = (
         f"{year_label(run.base)} is counted from placements today; every later year is projected. "
         "Children settled in a placement stay there until their next phase transfer, so the mix "
-        "changes slowly."
-    )
+        f"changes slowly. {_band_words(run)}"
+    ).rstrip()
     blocks: list[Block] = [_mix_chart(run, grouped)]
     if run.without is not None:
         blocks.append(_mix_compared(run, grouped, _grouped_mix(run.without)))
@@ -318,6 +318,19 @@ def mix(run: Run) -> Section:
             )
         )
     return Section("mix", "Where are children placed, year by year?", answer, number, sure, blocks)
+
+
+def _band_words(run: Run) -> str:
+    """How many children other forecasts expect in the last year."""
+    if run.last not in run.demand_band:
+        return ""
+    least, most = run.demand_band[run.last]
+    basis = dict(run.stamp["demand_band"])["basis"]
+    return (
+        f"Other forecasts expect {fmt.whole(least)} to {fmt.whole(most)} children with a plan in "
+        f"{year_label(run.last)} ({basis}); the mix was planned for "
+        f"{fmt.whole(run.children(run.last))} only."
+    )
 
 
 def _mix_chart(run: Run, grouped: pd.DataFrame) -> Figure:
@@ -340,16 +353,19 @@ def _mix_chart(run: Run, grouped: pd.DataFrame) -> Figure:
         year=grouped["academic_year"].map(year_label)
     )[["year", "group", "children"]]  # fmt: skip
     labels = run.labels
+    band = {year_label(y): ends for y, ends in run.demand_band.items()}
+    drawn = " Lines: other forecasts of all children." if band else ""
     parts = [f"{g} {fmt.whole(counts[g][0])} then {fmt.whole(counts[g][-1])}" for g in GROUPS]
     return Figure(
         title=title,
         caption=(
             f"Children and young people with a plan by kind of placement, {run.authority}; "
             f"{labels[0]} actual, later years projected, with the plan's schemes. State special "
-            "schools of other authorities count with the authority's own. Source: tables/mix.csv."
+            f"schools of other authorities count with the authority's own.{drawn} Source: "
+            f"tables/mix.csv{', run.json' if band else ''}."
         ),
         alt=f"{title}. From {labels[0]} to {labels[-1]}: {'; '.join(parts)}.",
-        draw=lambda width: charts.render(charts.stacked_years(table, labels, width)),
+        draw=lambda width: charts.render(charts.stacked_years(table, labels, width, band)),
     )
 
 

@@ -44,8 +44,8 @@ def needs_and_phases(run: Run) -> Section:
     sure = (
         "Primary need says little about the provision that a child needs: autism alone spans a "
         "mainstream class and a residential school. Needs are as recorded in plans. Only "
-        f"{year_label(run.base)} is actual; earlier years are not in the run. No band is drawn: "
-        "the run holds one forecast, and a band would need a plan for each of several."
+        f"{year_label(run.base)} is actual; earlier years are not in the run. No band is drawn for "
+        "a need or a phase: that would take a plan for each of several forecasts."
     )
     order = [n for n in totals.sort_values(ascending=False).index if totals[n] > TOLERANCE]
     shown = [str(n) for n in order]
