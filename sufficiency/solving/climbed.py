@@ -42,6 +42,9 @@ MANY = 0.1
 FINER = 20
 """A plan that is nearer to the least cost of its schedule than the gap, by this factor, will do."""
 
+REMEMBERED_PLANS = 12
+"""Plans that are kept in mind at once for other schedules to be placed near them."""
+
 CLIMBS = 8
 """Climbs for switches between 0 and 1, at most."""
 
@@ -89,6 +92,7 @@ class ClimbedPlacements:
         self._climb = Climb(structure, prices)
         self._climbs: list[tuple[Floats, Floats]] = []
         self._certain: dict[bytes, Placed] = {}
+        self._plans: dict[bytes, Placed] = {}
         self._last: tuple[_Model, Vertex] | None = None
         self.latest: Placed | None = None
         """What the last climb or round found, whether or not it was the last that was needed."""
@@ -120,7 +124,7 @@ class ClimbedPlacements:
     def another(self) -> ClimbedPlacements:
         """The same for another thread; what either learns is its own."""
         other = copy.copy(self)
-        other._climbs, other._last, other.latest = [], None, None
+        other._climbs, other._plans, other._last, other.latest = [], {}, None, None
         return other
 
     def recall(self, placed: Placed, *, certain: bool) -> None:
@@ -133,6 +137,18 @@ class ClimbedPlacements:
         self._climbs.append((placed.prices, placed.switches))
         if certain:
             self._certain[placed.switches.tobytes()] = placed
+            self._remember(placed)
+
+    def _remember(self, placed: Placed) -> None:
+        """Keep a plan near which other schedules are placed without a climb.
+
+        That is for searches that begin from recalled plans, where schedules differ little: ranking
+        the median's schemes takes a fifth less time so. A search from nothing climbs each time.
+        """
+        self._plans.pop(placed.switches.tobytes(), None)
+        self._plans[placed.switches.tobytes()] = placed
+        while len(self._plans) > REMEMBERED_PLANS:
+            self._plans.pop(next(iter(self._plans)))
 
     # -- questions
 
@@ -178,13 +194,15 @@ class ClimbedPlacements:
             return self._exactly(*self._last, stop, left, exact, known)
         if (certain := self._certain.get(np.round(switches).tobytes())) is not None:
             return certain
+        if self._plans:
+            plan = min(
+                self._plans.values(), key=lambda p: float(np.abs(p.switches - switches).sum())
+            )
+            return self._begun(self._changed(plan, switches), stop, left, exact, known)
         far = [float(np.abs(other - switches).sum()) for _, other in self._climbs]
         prices, cooling = self._first[0], SLOW
         if far:
-            prices, nearest = self._climbs[int(np.argmin(far))]
-            if (plan := self._certain.get(nearest.tobytes())) is not None:
-                return self._begun(self._changed(plan, switches), stop, left, exact, known)
-            cooling = QUICK
+            prices, cooling = self._climbs[int(np.argmin(far))][0], QUICK
         climbed = None
         for step in (cooling, FINE):
             climbed = self._climbed(prices, switches, stop, left(), step)
@@ -266,6 +284,8 @@ class ClimbedPlacements:
                 stiff = model.bent(found)
                 if not len(broken) and not stiff and (distance <= exact or not len(cheap)):
                     self._last = model, found
+                    if self._plans:
+                        self._remember(placed)
                     return placed
                 if stiff and not len(broken) and not len(cheap):
                     model.stiffen()
