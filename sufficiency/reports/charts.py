@@ -354,11 +354,13 @@ def stacked_years(
     )
     if len(ranges):
         # A white edge, since the lower end stands on a dark bar.
-        for ink, edge in (("#ffffff", 2.5), (INK, 0.0)):
+        for ink, edge in (("#ffffff", 1.5), (INK, 0.0)):
             line = alt.Chart(ranges).mark_rule(color=ink, strokeWidth=1.5 + edge)
             layers.append(line.encode(x=alt.X("year:N"), y=alt.Y("least:Q"), y2=alt.Y2("most:Q")))
             for end in ("least", "most"):
-                tick = alt.Chart(ranges).mark_tick(color=ink, thickness=1.5 + edge, size=9 + edge)
+                tick = alt.Chart(ranges).mark_tick(
+                    color=ink, thickness=1.5 + edge, size=(5 if narrow else 9) + edge
+                )
                 layers.append(tick.encode(x=alt.X("year:N"), y=alt.Y(f"{end}:Q")))
     totals = parts.groupby("year", as_index=False)["high"].max()
     words = totals[totals["year"].isin(labels[:2])].copy()
