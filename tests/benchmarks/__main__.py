@@ -72,7 +72,7 @@ SIZES = {
         Size("smoke", "", ("small", 0.2), (60, 12, 4), tuple(FORMULATIONS),
              "small", (0.1, 0.2), 30.0, 30.0, 60.0),
         Size("median", "median", None, (500, 50, 10), tuple(FORMULATIONS),
-             "large", (0.125, 0.25, 0.5), 300.0, 150.0, 900.0),
+             "large", (0.125, 0.25, 0.5), 300.0, 150.0, 1200.0),
         # Formulations that do not end at the median have nothing to say here.
         Size("large", "", ("large", 1.0), None, (), "large", (1.0, 2.0), 600.0, 300.0, 900.0),
     )

@@ -265,7 +265,7 @@ def _targets(results: dict[str, Records]) -> str:
         slow, fast = results.get(size, {}).get(key, {}), results.get(size, {}).get(base, {})
         passed = None if level is None else reached(slow, level)
         ended = passed is not None or (
-            slow.get("objective") is not None and "limit" not in str(slow.get("status"))
+            slow.get("objective") is not None and "limit" not in str(slow.get("status")).casefold()
         )
         took, times = passed or _answered(slow), None
         if took and _answered(fast) and fast.get("objective") is not None:

@@ -231,7 +231,7 @@ def test_targets_are_met_or_not_or_not_measured() -> None:
                 "product-0.1%": record(40.0, answered=4.0),
                 "analyst-0.1%": {
                     **record(100.0),
-                    "status": "time limit",
+                    "status": "maxTimeLimit",
                     "log": [[50.0, 1.0, 0.996]],
                 },
                 "placements-only": record(60.0, seconds=0.4),
