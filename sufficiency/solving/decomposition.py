@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from sufficiency.solving.climbed import ClimbedPlacements
 from sufficiency.solving.highs import (
     Bools,
     Floats,
@@ -45,9 +44,6 @@ from sufficiency.solving.structure import (
     merged,
     relaxed,
 )
-
-LARGE = 400_000
-"""Columns of choices from which prices are climbed before anybody is placed."""
 
 SMALL = 30_000
 """Columns up to which the whole model is given to the solver as it is."""
@@ -89,9 +85,6 @@ placing children in the same schools is cheaper."""
 
 FITS = 0.1
 """How far a recalled relaxation may lie below the cheapest recalled plan, as a share."""
-
-AnyPlacements = Placements | ClimbedPlacements
-"""Either way of placing children; both are asked alike."""
 
 _QUICK = {
     "mip_heuristic_run_root_reduced_cost": False,
@@ -273,7 +266,7 @@ class _Beside:
         self._stop = threading.Event()
         self._worker: threading.Thread | None = None
 
-    def begin(self, placements: AnyPlacements) -> None:
+    def begin(self, placements: Placements) -> None:
         def work() -> None:
             with contextlib.suppress(RuntimeError):
                 self._placed = placements.place(self._switches, self._stop, None, exact=0.0)
@@ -318,8 +311,7 @@ class SchemeSearch:
         self._numbers = form.integer & ~structure.switch
         self._whole, self._hints = form, structure
         self._clock = time.monotonic()
-        self._placements: AnyPlacements | None = None
-        self._alone: ClimbedPlacements | None = None
+        self._placements: Placements | None = None
         self._stop = threading.Event()
         self._full = threading.Event()
         self._coarse = np.zeros(0)
@@ -414,14 +406,12 @@ class SchemeSearch:
             relax = in_shares or not self._numbers.any()
             return solve(whole.with_fixed(on, given, relax=relax), options)
         self._stop.clear()
-        searched = self._ready(options)
-        if searched is None or self._alone is None:
+        placements = self._ready(options)
+        if placements is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         placed = self._beside.wait(given[on]) if self._beside is not None else None
         try:
             if placed is None:
-                # Without a search before it, one schedule is placed soonest from climbed prices.
-                placements = self._alone if self._root is None else searched
                 placed = placements.place(given[on], self._stop, None, exact=0.0)
         except Infeasible:
             return Outcome("infeasible", np.zeros(0), math.inf, math.inf, self._seconds())
@@ -620,7 +610,7 @@ class SchemeSearch:
                 return "optimal"
         return self._ended()
 
-    def _relax(self, placements: AnyPlacements) -> bool:
+    def _relax(self, placements: Placements) -> bool:
         """The first cuts, from switches that may lie between 0 and 1; False when stopped."""
         near = min(ROOT, self.options.gap)
         relaxations = placements.relax(near, self._stop, self._left().time_limit)
@@ -679,7 +669,7 @@ class SchemeSearch:
             share = self.prices.share(switches, found.values)
             self.master.add(self.prices.cut(self.prices.completed(shared, share)))
 
-    def _ready(self, options: SolveOptions) -> AnyPlacements | None:
+    def _ready(self, options: SolveOptions) -> Placements | None:
         """The placements, from prices of the coarse model's relaxation; None when stopped."""
         if self._placements is None:
             coarse, columns, rows = merged(
@@ -698,19 +688,16 @@ class SchemeSearch:
             self.bound = max(self.bound, self.prices.bound(guide))
             known = len(self._coarse) > 0
             switches = self._coarse if known else np.ones(len(self.prices.switches))
-            alone = self._begin(guide, np.clip(switches, 0.0, 1.0))
-            if len(self.prices.chosen) <= LARGE:
-                parts = self._form, self._structure, self.prices, guide, self.options
-                self._placements = Placements(*parts)
+            placements = self._begin(guide, np.clip(switches, 0.0, 1.0))
             if self._beside is not None:
-                self._beside.begin(alone.another())
+                self._beside.begin(placements.another())
         return self._placements
 
-    def _begin(self, guide: Floats, switches: Floats) -> ClimbedPlacements:
-        """Placements by climbed prices, from completed prices that were found for switches."""
+    def _begin(self, guide: Floats, switches: Floats) -> Placements:
+        """Placements, from completed prices that were found for switches."""
         parts = self._form, self._structure, self.prices, guide, self.options
-        self._placements = self._alone = ClimbedPlacements(*parts, switches, self._ahead)
-        return self._alone
+        self._placements = Placements(*parts, switches, self._ahead)
+        return self._placements
 
     def _ahead(self, cut: Cut) -> tuple[float, Floats]:
         """The least that cuts allow with one more, and the switches, 0 to 1, that have it."""
@@ -735,6 +722,8 @@ class SchemeSearch:
         assert self._root is not None
         if math.isfinite(found.cost):
             self._plans.append(found)
+            if self._placements is not None:
+                self._placements.remember(found)
         shared = np.where(self._only_closed(found.switches), self._root.shared, found.shared)
         self.master.add(self.prices.cut(found.prices))
         self._cut_between(found, self._root.switches, shared)

@@ -327,98 +327,6 @@ class Infeasible(RuntimeError):
     """No values obey all rows of a form."""
 
 
-class Session:
-    """A continuous form that stays in the solver: bounds change, columns and rows are added, and
-    it is solved again from the last basis."""
-
-    def __init__(self, form: StandardForm, options: SolveOptions) -> None:
-        self._highs = _Highs()
-        self._highs.setOptionValue("output_flag", False)
-        self._highs.setOptionValue("threads", options.threads)
-        self._highs.setOptionValue("random_seed", options.seed)
-        self._highs.setOptionValue("solver", "simplex")
-        if self._highs.passModel(_as_highs(form)) == highspy.HighsStatus.kError:
-            raise RuntimeError("HiGHS refused the model")
-        self._lower, self._upper = form.lower.copy(), form.upper.copy()
-        self._stop = threading.Event()
-        _listen(self._highs, False, self._stop, threading.Event(), None)
-
-    def bounds(self, lower: Floats, upper: Floats) -> None:
-        """Set the bounds of all columns."""
-        changed = np.flatnonzero((lower != self._lower) | (upper != self._upper))
-        if len(changed):
-            self._highs.changeColsBounds(
-                len(changed), changed.astype(np.int32), lower[changed], upper[changed]
-            )
-        self._lower, self._upper = lower.copy(), upper.copy()
-
-    def add_columns(self, cost: Floats, lower: Floats, upper: Floats, columns: Any) -> None:
-        """Add columns: their costs, bounds and sparse coefficients (rows x new columns)."""
-        columns = columns.tocsc()
-        self._highs.addCols(
-            len(cost), cost, lower, upper, columns.nnz, columns.indptr[:-1].astype(np.int32),
-            columns.indices.astype(np.int32), np.asarray(columns.data, dtype=float),
-        )  # fmt: skip
-        self._lower = np.concatenate([self._lower, lower])
-        self._upper = np.concatenate([self._upper, upper])
-
-    def add_rows(self, lower: Floats, upper: Floats, rows: Any) -> None:
-        """Add rows: their bounds and sparse coefficients (new rows x columns)."""
-        rows = rows.tocsr()
-        self._highs.addRows(
-            len(lower), lower, upper, rows.nnz, rows.indptr[:-1].astype(np.int32),
-            rows.indices.astype(np.int32), np.asarray(rows.data, dtype=float),
-        )  # fmt: skip
-
-    def _status(self, stop: threading.Event) -> Any:
-        """How a run ended that ``stop`` may end before."""
-        highs = self._highs
-        self._stop.clear()
-        worker = threading.Thread(target=highs.run, daemon=True)
-        worker.start()
-        try:
-            while worker.is_alive():
-                worker.join(timeout=0.02)
-                if stop.is_set():
-                    self._stop.set()
-        except KeyboardInterrupt:
-            self._stop.set()
-            worker.join()
-            raise
-        return highs.getModelStatus()
-
-    def run(
-        self, stop: threading.Event, time_limit: float | None
-    ) -> tuple[float, Floats, Floats] | None:
-        """Objective, column values and row prices of the optimum; None when stopped before.
-
-        Raises:
-            Infeasible: when no values obey the rows.
-            RuntimeError: when there is no optimum for another reason.
-        """
-        highs = self._highs
-        limit = math.inf if time_limit is None else highs.getRunTime() + time_limit
-        highs.setOptionValue("time_limit", limit)
-        status = self._status(stop)
-        if status == highspy.HighsModelStatus.kUnknown:
-            # A start from the basis of the last question may end where nothing can be said; the
-            # same question from scratch is answered.
-            highs.clearSolver()
-            status = self._status(stop)
-        if status in (highspy.HighsModelStatus.kInterrupt, highspy.HighsModelStatus.kTimeLimit):
-            return None
-        if status == highspy.HighsModelStatus.kInfeasible:
-            raise Infeasible("no values obey the rows")
-        if status != highspy.HighsModelStatus.kOptimal:
-            raise RuntimeError(f"HiGHS ended with: {highs.modelStatusToString(status)}")
-        solution = highs.getSolution()
-        return (
-            float(highs.getInfo().objective_function_value),
-            np.array(solution.col_value),
-            np.array(solution.row_dual),
-        )
-
-
 @dataclass(frozen=True)
 class Vertex:
     """An optimum of a continuous form: objective, values, row prices, and its basis.
@@ -454,14 +362,15 @@ def vertex(
         form: without whole numbers.
         options: threads, seed, time limit.
         stop: ends the solve when set; Ctrl-C is its owner's.
-        basis: of columns and rows, to start a simplex method from; without one, an interior point
-            is found first and turned into a vertex.
+        basis: of columns and rows, to start a simplex method from; without one, or where that
+            ends in nothing, an interior point is found first and turned into a vertex.
 
     Raises:
         Infeasible: when no values obey the rows.
         RuntimeError: when there is no optimum for another reason.
     """
-    for solver in ("simplex",) if basis is not None else ("ipx", "simplex"):
+    tries = [("ipx", None), ("simplex", None)]
+    for solver, begun in tries if basis is None else [("simplex", basis), *tries]:
         highs = _Highs()
         highs.setOptionValue("output_flag", False)
         highs.setOptionValue("threads", options.threads)
@@ -471,10 +380,10 @@ def vertex(
             highs.setOptionValue("time_limit", max(0.0, options.time_limit))
         if highs.passModel(_as_highs(form)) == highspy.HighsStatus.kError:
             raise RuntimeError("HiGHS refused the model")
-        if basis is not None:
+        if begun is not None:
             start = highspy.HighsBasis()
-            start.col_status = [_BASIS[i] for i in basis[0].tolist()]
-            start.row_status = [_BASIS[i] for i in basis[1].tolist()]
+            start.col_status = [_BASIS[i] for i in begun[0].tolist()]
+            start.row_status = [_BASIS[i] for i in begun[1].tolist()]
             start.valid = start.alien = True
             highs.setBasis(start)
         _listen(highs, False, stop, threading.Event(), None)
@@ -492,6 +401,8 @@ def vertex(
                 np.array([_NUMBER.get(i, 0) for i in found.col_status], dtype=np.int8),
                 np.array([_NUMBER.get(i, 0) for i in found.row_status], dtype=np.int8),
             )
+        if status == highspy.HighsModelStatus.kInfeasible and solver == "simplex":
+            break
     if status == highspy.HighsModelStatus.kInfeasible:
         raise Infeasible("no values obey the rows")
     raise RuntimeError(f"HiGHS ended with: {highs.modelStatusToString(status)}")

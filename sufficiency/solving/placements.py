@@ -1,21 +1,30 @@
-"""Children placed for given switches, or for switches between 0 and 1: the linear models."""
+"""Children placed for a schedule: prices first, then a linear model of the columns they name."""
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from sufficiency.solving.highs import Floats, Session, SolveOptions, StandardForm
-from sufficiency.solving.prices import Prices
+from sufficiency.solving.climbing import FINE, QUICK, SLOW, Climb, Climbed, Cooling
+from sufficiency.solving.highs import (
+    Floats,
+    Infeasible,
+    SolveOptions,
+    StandardForm,
+    Vertex,
+    solve,
+    vertex,
+)
+from sufficiency.solving.prices import Cut, Prices
 from sufficiency.solving.structure import Ints, Structure, changes, form_of, matrix_of, powers
-
-NEAR = 0.03
-"""Reduced cost, as a share of the price of its choice row, up to which a column is held at once."""
 
 EXACT = 1e-6
 """Relative distance between the cost of placements and their bound below which they are exact."""
@@ -25,6 +34,34 @@ ENOUGH = 3e-4
 
 ROUNDS = 200
 """Rounds of columns and rows, at most."""
+
+HELD = 1e-3
+"""Part of its choice that a column holds, where a climb has ended, to be in the model at once."""
+
+NEAR = 0.01
+"""Reduced cost, as a share of the price of its choice, up to which a column is in it as well."""
+
+SURE = 0.95
+"""Part of its choice from which an anchor is trusted not to come out negative."""
+
+MANY = 0.1
+"""Changes, as a share of the rows, from which a round begins from an interior point again."""
+
+FINER = 20
+"""A plan that is nearer to the least cost of its schedule than the gap, by this factor, will do."""
+
+REMEMBERED_PLANS = 12
+"""Plans that are kept in mind at once for other schedules to be placed near them."""
+
+CLIMBS = 8
+"""Climbs for switches between 0 and 1, at most."""
+
+STIFFEST = 1e11
+"""Price of breaking a row without slack at which it is taken for impossible to keep."""
+
+STIFF = 15.0
+"""Price at which a row that has no slack of its own may be broken at first, as a multiple of the
+mean price of a choice: few columns may not be able to keep it yet."""
 
 _POUNDS = 1e-3
 """Costs are given to the solver in thousands."""
@@ -52,12 +89,15 @@ class Placed:
 
 
 class Placements:
-    """The placements of a form, as a linear model that stays in the solver.
+    """The placements of a form, schedule by schedule.
 
-    Of each choice row one column, the *anchor*, is what the others leave, so that neither the row
-    nor the anchor is in the model: what remains are the rows that columns share, some thousands.
-    That an anchor is not negative, and that a linked column keeps to its switch, is asked only
-    where it was broken; columns are let in when they are the cheapest of their row.
+    A climb of prices gives cuts, and shares that are nearly a plan. For a plan, of each choice row
+    one column, the *anchor*, is what the others leave, so that neither the row nor the anchor is in
+    the linear model: what remains are the rows that columns share, some thousands. The anchor is
+    the column that holds most where the climb has ended, and the model has the few columns that
+    hold anything there, or nearly do. That an anchor is not negative is asked where the climb was
+    in two minds, and where it was broken; columns are let in when they are too cheap to leave out.
+    An interior point begins, a simplex method goes on from its basis.
     """
 
     def __init__(
@@ -67,85 +107,102 @@ class Placements:
         prices: Prices,
         guide: Floats,
         options: SolveOptions,
+        switches: Floats,
+        ahead: Callable[[Cut], tuple[float, Floats]],
     ) -> None:
-        """Args: ``guide`` holds completed prices, by which anchors and columns are chosen."""
-        self.form, self.prices, self._options = form, prices, options
-        matrix = matrix_of(form)
-        reduced = form.reduced_cost(guide)
-        linked = np.zeros(len(form.cost), dtype=bool)
-        linked[prices.linked] = True
-        able = np.flatnonzero((structure.choice >= 0) & ~linked)
-        able = able[np.lexsort((reduced[able], structure.choice[able]))]
-        self._anchors = able[changes(structure.choice[able])]
-        choice_rows = structure.choice[self._anchors]
-        free = np.ones(len(form.cost), dtype=bool)
-        free[self._anchors] = False
-        self._columns = np.flatnonzero(free)
-        by_row = matrix.tocsr()
-        choices = by_row[choice_rows].tocsc()
-        own = sp.identity(len(choice_rows), format="csc")
-        later = own - choices[:, self._anchors]
-        later.eliminate_zeros()
-        solve = own + powers(later)
-        self._others = (solve @ choices[:, self._columns]).tocsr()
-        self._whole = solve @ form.row_lower[choice_rows]
-        shared = np.ones(len(form.row_lower), dtype=bool)
-        shared[choice_rows] = False
-        self._shared = np.flatnonzero(shared)
-        rows = by_row[self._shared]
-        anchored = rows[:, self._anchors]
-        rows = (rows[:, self._columns] - anchored @ self._others).tocsr()
-        rows.data[np.abs(rows.data) < 1e-11] = 0.0
-        rows.eliminate_zeros()
-        moved = anchored @ self._whole
-        self._rows = sp.vstack([rows, self._others]).tocsr()
-        self._by_column = self._rows.tocsc()
-        self._row_lower = np.concatenate(
-            [form.row_lower[self._shared] - moved, np.full(len(choice_rows), -math.inf)]
-        )
-        self._row_upper = np.concatenate(
-            [form.row_upper[self._shared] - moved, self._whole - form.lower[self._anchors]]
-        )
-        self._cost = form.cost[self._columns] - self._others.T @ form.cost[self._anchors]
-        self._offset = form.offset + float(form.cost[self._anchors] @ self._whole)
-        self._lower, self._upper = form.lower[self._columns], form.upper[self._columns]
-        self._switch = structure.switch[self._columns]
-        self._choice = structure.choice[self._columns] >= 0
-        lazy = np.concatenate([structure.link[self._shared], np.ones(len(choice_rows), bool)])
-        self._lazy = np.flatnonzero(lazy)
-        self._held_rows = np.flatnonzero(~lazy)
-        own_price = np.abs(guide[structure.choice[self._columns]])
-        hold = ~self._choice | structure.reserve[self._columns]
-        hold |= reduced[self._columns] <= NEAR * own_price
-        self._held = np.flatnonzero(hold)
-        self._session: Session | None = None
+        """Args:
+        guide: completed prices to begin from.
+        switches: 0 to 1, for which those prices were found.
+        ahead: takes a cut; gives the least that cuts allow, and the switches that have it.
+        """
+        self.form, self._structure, self.prices = form, structure, prices
+        self._options = replace(options, threads=1, time_limit=None)
+        self._first, self._ahead = (guide, switches), ahead
+        self._climb = Climb(structure, prices)
+        self._climbs: list[tuple[Floats, Floats]] = []
+        self._certain: dict[bytes, Placed] = {}
+        self._plans: dict[bytes, Placed] = {}
+        self._last: tuple[_Model, Vertex] | None = None
         self.latest: Placed | None = None
-        """What the last round found, whether or not it was the last that was needed."""
+        """What the last climb or round found, whether or not it was the last that was needed."""
+        self._by_column = matrix_of(form)
+        self._by_row = self._by_column.tocsr()
+        # Rows that limit one column are its bounds; those among switches are settled beforehand.
+        shared = ~structure.link & ~structure.switch_rows
+        shared[prices.own[prices.chosen]] = False
+        shared[prices.limits[0]] = False
+        self._shared = np.flatnonzero(shared)
+        entries = abs(self._by_row[structure.switch_rows]).sum(axis=0)
+        inside = np.asarray(entries).ravel() > 0
+        number = np.asarray((self._by_column != 0).sum(axis=0)).ravel()
+        among = np.asarray((self._by_row[structure.switch_rows] != 0).sum(axis=0)).ravel()
+        self._aside = np.flatnonzero(inside & (number == among) & ~structure.switch)
+        plain = np.ones(len(form.cost), dtype=bool)
+        plain[prices.chosen] = False
+        plain[self._aside] = False
+        plain[structure.switch] = False
+        self._plain = np.flatnonzero(plain)
+        self._choice = np.zeros(len(form.cost), dtype=bool)
+        self._choice[prices.chosen] = True
+        slack = np.diff(self._by_row[self._shared][:, self._plain].indptr) > 0
+        down = np.isfinite(form.row_lower[self._shared]) & ~slack
+        up = np.isfinite(form.row_upper[self._shared]) & ~slack
+        self._stiff = np.concatenate([np.flatnonzero(down), np.flatnonzero(up)])
+        self._stiff_sign = np.repeat([1.0, -1.0], [down.sum(), up.sum()])
+
+    def another(self) -> Placements:
+        """The same for another thread; what either learns is its own."""
+        other = copy.copy(self)
+        other._climbs, other._plans, other._last, other.latest = [], {}, None, None
+        return other
+
+    def recall(self, placed: Placed, *, certain: bool) -> None:
+        """Take over where another search has been.
+
+        Args:
+            placed: prices to begin from; and a plan where it is ``certain`` that nobody can be
+                placed at less cost for its switches.
+        """
+        self._climbs.append((placed.prices, placed.switches))
+        if certain:
+            self._certain[placed.switches.tobytes()] = placed
+            self.remember(placed)
+
+    def remember(self, placed: Placed) -> None:
+        """Keep a plan, near which other schedules are placed without a climb.
+
+        Schedules that a search tries differ little, and where children are in one tells which
+        columns matter in the next.
+        """
+        self._plans.pop(placed.switches.tobytes(), None)
+        self._plans[placed.switches.tobytes()] = placed
+        while len(self._plans) > REMEMBERED_PLANS:
+            self._plans.pop(next(iter(self._plans)))
 
     # -- questions
 
     def relax(
         self, near: float, stop: threading.Event, time_limit: float | None
     ) -> list[Placed] | None:
-        """Let switches lie between 0 and 1: what each round found, the last one best.
+        """Prices for switches between 0 and 1, towards where their cuts see the least cost.
 
         Args:
-            near: relative distance between cost and bound at which it is done.
+            near: relative distance between a climb and the cuts at which it is done.
             stop: ends the work early when set; then None.
             time_limit: seconds.
         """
+        left = _clock(time_limit)
+        prices, switches = self._first
         found: list[Placed] = []
-        self._bounds(self._lower, self._upper)
-        clock = time.monotonic()
-        for _ in range(ROUNDS):
-            placed, columns, rows = self._round(stop, time_limit, clock)
-            if placed is None:
+        for number in range(CLIMBS):
+            climbed = self._climbed(prices, switches, stop, left(), SLOW if not number else QUICK)
+            if climbed is None or self.latest is None:
                 return None
-            found.append(placed)
-            done = abs(_distance(placed)) <= near
-            if (done and len(found) > 1) or not (len(columns) or len(rows)):
+            found.append(self.latest)
+            least, wanted = self._ahead(self.prices.cut(climbed.prices))
+            if not len(wanted) or climbed.bound - least <= near * abs(least):
                 break
-            self._let_in(columns, rows)
+            prices, switches = climbed.prices, 0.5 * (switches + wanted)
         return found
 
     def place(
@@ -163,100 +220,291 @@ class Placements:
             switches: values of the switch columns.
             stop: ends the work early when set.
             time_limit: seconds.
-            exact: relative distance from its own bound at which the cost is good enough.
+            exact: relative distance from its own bound at which the cost is good enough; unless it
+                is 0, a part of the gap will do.
             known: cost of a plan that is known: placing for a dearer one ends early, with good
                 prices and an infinite cost.
 
         Raises:
             Infeasible: when the rules do not allow these switches.
         """
-        lower, upper = self._lower.copy(), self._upper.copy()
-        lower[self._switch] = upper[self._switch] = switches
-        upper[self.prices.closed(switches)[self._columns]] = 0.0
-        self._bounds(lower, upper)
-        clock = time.monotonic()
-        for _ in range(ROUNDS):
-            placed, columns, rows = self._round(stop, time_limit, clock)
-            if placed is None:
+        if exact > 0:
+            exact = max(exact, self._options.gap / FINER)
+        left = _clock(time_limit)
+        if self._last is not None and np.array_equal(self._last[0].switches, switches):
+            # What was near enough before is gone on with.
+            return self._exactly(*self._last, stop, left, exact, known)
+        if (certain := self._certain.get(np.round(switches).tobytes())) is not None:
+            return certain
+        if self._plans:
+            plan = min(
+                self._plans.values(), key=lambda p: float(np.abs(p.switches - switches).sum())
+            )
+            return self._begun(self._changed(plan, switches), stop, left, exact, known)
+        far = [float(np.abs(other - switches).sum()) for _, other in self._climbs]
+        prices, cooling = self._first[0], SLOW
+        if far:
+            prices, cooling = self._climbs[int(np.argmin(far))][0], QUICK
+        climbed = None
+        for step in (cooling, FINE):
+            climbed = self._climbed(prices, switches, stop, left(), step)
+            if climbed is None:
                 return None
-            distance = _distance(placed)
-            if not len(rows) and (distance <= exact or not len(columns)):
-                return placed
-            if placed.bound > known and abs(distance) <= ENOUGH:
-                return replace(placed, cost=math.inf)
-            self._let_in(columns, rows)
-        raise RuntimeError("the placements did not settle")
+            if climbed.bound > known:
+                return self.latest
+            prices = climbed.prices
+        assert climbed is not None
+        return self._begun(climbed, stop, left, exact, known)
 
     def forget(self) -> None:
-        """Begin with a fresh solver: after Ctrl-C, what is in it need not be what is held."""
-        self._session = None
+        """Begin anew: after Ctrl-C, what was gone on with need not be what is held."""
+        self._last = None
 
-    # -- one round
+    # -- one question
 
-    def _round(
-        self, stop: threading.Event, time_limit: float | None, clock: float
-    ) -> tuple[Placed | None, Ints, Ints]:
-        """Solve what is held; the columns and rows that should be let in."""
-        assert self._session is not None
-        none = np.zeros(0, dtype=np.int64)
-        left = None if time_limit is None else time_limit - (time.monotonic() - clock)
-        if left is not None and left <= 0:
-            return None, none, none
-        session, self._session = self._session, None
-        solution = session.run(stop, left)
-        if solution is None:  # what was stopped is given to a fresh solver next time
-            return None, none, none
-        self._session = session
-        objective, held, dual = solution
-        free = np.zeros(len(self._columns))
-        free[self._held] = held
-        values = np.zeros(len(self.form.cost))
-        values[self._columns] = free
-        values[self._anchors] = self._whole - self._others @ free
-        shared = np.zeros(len(self.form.row_lower))
-        known = self._held_rows < len(self._shared)
-        shared[self._shared[self._held_rows[known]]] = dual[known] / _POUNDS
-        switches = values[self.prices.switches]
-        prices = self.prices.completed(shared, self.prices.share(switches, values))
-        constant, slope = self.prices.cut(prices)
-        bound = constant + float(slope @ switches)
-        placed = Placed(objective / _POUNDS + self._offset, values, switches, prices, shared, bound)
-        self.latest = placed
-        reduced = self.form.reduced_cost(prices)[self._columns]
-        reduced[self._held] = math.inf
-        cheap = self._choice & (reduced < 1.0) & (self._current[1] > 0)
-        broken = self._rows[self._lazy] @ free - self._row_upper[self._lazy] > 1e-6
-        rows = np.setdiff1d(self._lazy[broken], self._held_rows, assume_unique=True)
-        return placed, np.flatnonzero(cheap), rows
-
-    def _bounds(self, lower: Floats, upper: Floats) -> None:
-        self._current = lower, upper
-        if self._session is not None:
-            self._session.bounds(lower[self._held], upper[self._held])
-            return
-        form = form_of(
-            self._rows[self._held_rows].tocsc()[:, self._held],
-            self._cost[self._held] * _POUNDS,
-            (lower[self._held], upper[self._held]),
-            (self._row_lower[self._held_rows], self._row_upper[self._held_rows]),
-        )
-        self._session = Session(form, replace(self._options, threads=1, time_limit=None))
-
-    def _let_in(self, columns: Ints, rows: Ints) -> None:
-        assert self._session is not None
-        lower, upper = self._current
-        if len(columns):
-            part = self._by_column[:, columns].tocsr()[self._held_rows]
-            self._session.add_columns(
-                self._cost[columns] * _POUNDS, lower[columns], upper[columns], part
+    def _climbed(
+        self,
+        prices: Floats,
+        switches: Floats,
+        stop: threading.Event,
+        time_limit: float | None,
+        cooling: Cooling,
+    ) -> Climbed | None:
+        """A climb, which later ones may begin from."""
+        climbed = self._climb.climb(prices, switches, stop, cooling, time_limit)
+        if climbed is not None:
+            self._climbs.append((climbed.prices, switches))
+            values = climbed.values
+            values[self.prices.switches] = switches
+            self.latest = Placed(
+                math.inf, values, switches, climbed.prices, climbed.shared, climbed.bound
             )
-            self._held = np.concatenate([self._held, columns])
-        if len(rows):
-            part = self._rows[rows].tocsc()[:, self._held]
-            self._session.add_rows(self._row_lower[rows], self._row_upper[rows], part)
-            self._held_rows = np.concatenate([self._held_rows, rows])
+        return climbed
+
+    def _changed(self, plan: Placed, switches: Floats) -> Climbed:
+        """A plan as the end of a climb, for other switches: where its children are tells which
+        columns matter, as far as they are open."""
+        own, chosen = self.prices.own, self.prices.chosen
+        total = np.bincount(own[chosen], plan.values[chosen], len(self.form.row_lower))
+        share = np.zeros(len(plan.values))
+        share[chosen] = plan.values[chosen] / np.maximum(total[own[chosen]], 1e-12)
+        return Climbed(switches, plan.prices, plan.shared, plan.values, share, plan.bound)
+
+    def _begun(
+        self,
+        climbed: Climbed,
+        stop: threading.Event,
+        left: Callable[[], float | None],
+        exact: float,
+        known: float,
+    ) -> Placed | None:
+        """The same from where a climb has ended."""
+        model = _Model(self, climbed)
+        # What only switches bear upon costs the same whatever children do.
+        if not model.settle_aside(stop):
+            return None
+        return self._exactly(model, None, stop, left, exact, known)
+
+    def _exactly(
+        self,
+        model: _Model,
+        found: Vertex | None,
+        stop: threading.Event,
+        left: Callable[[], float | None],
+        exact: float,
+        known: float,
+    ) -> Placed | None:
+        """Solve a model until nothing is broken and its cost is near enough; ``found`` is its last
+        optimum, where it has been solved before."""
+        self._last = None
+        for _ in range(ROUNDS):
+            if found is not None:
+                placed = model.read(found)
+                self.latest = placed
+                distance = (placed.cost - placed.bound) / max(abs(placed.cost), 1.0)
+                broken, cheap = model.broken(placed), model.cheap(placed)
+                stiff = model.bent(found)
+                if not len(broken) and not stiff and (distance <= exact or not len(cheap)):
+                    self._last = model, found
+                    if self._plans:
+                        self.remember(placed)
+                    return placed
+                if stiff and not len(broken) and not len(cheap):
+                    model.stiffen()
+                if placed.bound > known and abs(distance) <= ENOUGH:
+                    return replace(placed, cost=math.inf)
+                if len(broken) and distance <= exact:
+                    # Rows alone are soon mended; whether columns are still worth it is seen then.
+                    cheap = cheap[:0]
+                model.change(broken, cheap, found)
+            seconds = left()
+            if seconds is not None and seconds <= 0:
+                return None
+            form, basis = model.form(found)
+            found = vertex(form, replace(self._options, time_limit=seconds), stop, basis)
+            if found is None:
+                return None
+        raise RuntimeError("the placements did not settle")
 
 
-def _distance(placed: Placed) -> float:
-    """Relative distance between cost and bound."""
-    return (placed.cost - placed.bound) / max(abs(placed.cost), 1.0)
+def _clock(time_limit: float | None) -> Callable[[], float | None]:
+    """Seconds that are left of a time limit."""
+    begun = time.monotonic()
+    return lambda: None if time_limit is None else time_limit - (time.monotonic() - begun)
+
+
+class _Model:
+    """The linear model of one :meth:`Placements.place`, remade each round."""
+
+    def __init__(self, owner: Placements, climbed: Climbed) -> None:
+        form, prices, structure = owner.form, owner.prices, owner._structure
+        self._owner, self.switches = owner, np.round(climbed.switches)
+        self._aside = np.zeros(0)
+        closed = prices.closed(self.switches)
+        self._open = owner._choice & ~closed
+        fixed = np.asarray(owner._by_column[:, prices.switches] @ self.switches).ravel()
+        self._row_lower, self._row_upper = form.row_lower - fixed, form.row_upper - fixed
+        upper = form.upper.copy()
+        rows, limited, values = prices.limits
+        np.minimum.at(upper, limited, np.maximum(self._row_upper[rows] / values, 0.0))
+        self._upper = upper
+        share = np.round(climbed.share, 4)
+        reduced = form.reduced_cost(climbed.prices)
+        able = np.flatnonzero(self._open)
+        own = structure.choice[able]
+        able = able[np.lexsort((reduced[able], -share[able], own))]
+        self._anchor = np.full(len(form.row_lower), -1, dtype=np.int64)
+        first = able[changes(structure.choice[able])]
+        self._anchor[structure.choice[first]] = first
+        self._choices = structure.choice[first]
+        held = self._open & (structure.reserve | (share > HELD))
+        near = reduced <= NEAR * np.abs(climbed.prices[structure.choice])
+        held |= self._open & near
+        held[owner._plain] = True
+        held[first] = False
+        self._held = np.flatnonzero(held)
+        self._guarded = self._choices[share[first] < SURE]
+        self._basis: tuple[NDArray[np.int8], NDArray[np.int8]] | None = None
+        right = form.row_lower[self._choices]
+        mean = float(np.abs(right * climbed.prices[self._choices]).sum())
+        self._stiffness = STIFF * mean / max(float(np.abs(right).sum()), 1e-9)
+
+    def bent(self, found: Vertex) -> bool:
+        """Whether a row without slack is broken."""
+        return bool(found.values[len(self._held) :].sum() > 1e-6)
+
+    def stiffen(self) -> None:
+        """Make it dearer to break a row without slack.
+
+        Raises:
+            Infeasible: when no price keeps it.
+        """
+        self._stiffness *= 10.0
+        if self._stiffness > STIFFEST:
+            raise Infeasible("no values obey the rows")
+
+    def settle_aside(self, stop: threading.Event) -> bool:
+        """Give values to the columns that only rows among switches hold; False when stopped."""
+        owner = self._owner
+        form, columns = owner.form, owner._aside
+        rows = np.flatnonzero(owner._structure.switch_rows)
+        low, high = self._row_lower[rows], self._row_upper[rows]
+        if not len(columns):
+            if (low > 1e-6).any() or (high < -1e-6).any():
+                raise Infeasible("the rules among switches do not allow these")
+            return True
+        alone = form_of(
+            owner._by_row[rows][:, columns], form.cost[columns],
+            (form.lower[columns], form.upper[columns]), (low, high),
+        )  # fmt: skip
+        outcome = solve(alone, owner._options, stop=stop)
+        if outcome.status == "infeasible":
+            raise Infeasible("the rules among switches do not allow these")
+        self._aside = outcome.values
+        return outcome.found
+
+    def form(
+        self, found: Vertex | None
+    ) -> tuple[StandardForm, tuple[NDArray[np.int8], NDArray[np.int8]] | None]:
+        """What is held, with the anchors taken out; and the basis that was carried over."""
+        owner, whole = self._owner, self._owner.form
+        anchors, choices = self._anchor[self._choices], self._choices
+        of_choices = owner._by_row[choices]
+        own = sp.identity(len(choices), format="csc")
+        later = own - of_choices[:, anchors]
+        later.eliminate_zeros()
+        # A later choice takes from earlier ones: what its anchor leaves follows from theirs.
+        solve_for = own + powers(later)
+        self._others = (solve_for @ of_choices[:, self._held]).tocsr()
+        self._left = solve_for @ whole.row_lower[choices]
+        shared = owner._by_row[owner._shared]
+        anchored = shared[:, anchors]
+        matrix = (shared[:, self._held] - anchored @ self._others).tocsr()
+        matrix.data[np.abs(matrix.data) < 1e-11] = 0.0
+        matrix.eliminate_zeros()
+        moved = anchored @ self._left
+        number = np.full(len(whole.row_lower), -1, dtype=np.int64)
+        number[choices] = np.arange(len(choices))
+        guarded = number[self._guarded]
+        low = np.concatenate(
+            [self._row_lower[owner._shared] - moved, np.full(len(guarded), -math.inf)]
+        )
+        high = np.concatenate([self._row_upper[owner._shared] - moved, self._left[guarded]])
+        cost = whole.cost[self._held] - self._others.T @ whole.cost[anchors]
+        self._offset = whole.offset + float(whole.cost[anchors] @ self._left)
+        self._offset += float(whole.cost[owner.prices.switches] @ self.switches)
+        count = len(owner._stiff)
+        bending = sp.csr_matrix(
+            (owner._stiff_sign, (owner._stiff, np.arange(count))), shape=(len(low), count)
+        )
+        bounds = (
+            np.concatenate([whole.lower[self._held], np.zeros(count)]),
+            np.concatenate([self._upper[self._held], np.full(count, math.inf)]),
+        )
+        rows = sp.vstack([matrix, self._others[guarded]])
+        cost = np.concatenate([cost, np.full(count, self._stiffness)])
+        form = form_of(sp.hstack([rows, bending]), cost * _POUNDS, bounds, (low, high))
+        return form, self._basis if found is not None else None
+
+    def read(self, found: Vertex) -> Placed:
+        """The values and prices of an optimum, in terms of all columns and rows."""
+        owner, form = self._owner, self._owner.form
+        values = np.zeros(len(form.cost))
+        held = found.values[: len(self._held)]
+        values[self._held] = held
+        values[self._anchor[self._choices]] = self._left - self._others @ held
+        values[owner.prices.switches] = self.switches
+        values[owner._aside] = self._aside
+        shared = np.zeros(len(form.row_lower))
+        shared[owner._shared] = found.row_dual[: len(owner._shared)] / _POUNDS
+        prices = owner.prices.completed(shared, owner.prices.share(self.switches, values))
+        constant, slope = owner.prices.cut(prices)
+        cost = found.objective / _POUNDS + self._offset
+        cost += float(form.cost[owner._aside] @ self._aside)
+        bound = constant + float(slope @ self.switches)
+        return Placed(cost, values, self.switches, prices, shared, bound)
+
+    def broken(self, placed: Placed) -> Ints:
+        """Choice rows whose anchor came out negative."""
+        return self._choices[placed.values[self._anchor[self._choices]] < -1e-6]
+
+    def cheap(self, placed: Placed) -> Ints:
+        """Columns that are too cheap to be left out."""
+        reduced = self._owner.form.reduced_cost(placed.prices)
+        reduced[self._held] = math.inf
+        reduced[self._anchor[self._choices]] = math.inf
+        return np.flatnonzero(self._open & (reduced < 1.0))
+
+    def change(self, broken: Ints, cheap: Ints, found: Vertex) -> None:
+        """Let columns in, and ask by a row that broken anchors are not negative."""
+        status = np.zeros(len(self._owner.form.cost), dtype=np.int8)
+        status[self._held] = found.columns[: len(self._held)]
+        held = np.zeros(len(status), dtype=bool)
+        held[self._held] = held[cheap] = True
+        stiff = found.columns[len(self._held) :]
+        self._held = np.flatnonzero(held)
+        self._guarded = np.concatenate([self._guarded, broken])
+        rows = np.concatenate([found.rows, np.ones(len(broken), dtype=np.int8)])
+        columns = np.concatenate([status[self._held], stiff])
+        few = len(broken) + len(cheap) < MANY * len(rows)
+        self._basis = (columns, rows) if few else None

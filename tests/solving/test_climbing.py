@@ -1,14 +1,10 @@
-"""Prices by ascent, and placements from where it ends: what only very large models use, tried on a
-small one. The whole model, solved by HiGHS on its own, says what is true."""
+"""Prices by ascent, placements from where it ends, and a search of both, on a small model. The
+whole model, solved by HiGHS on its own, says what is true."""
 
 from __future__ import annotations
 
-import itertools
 import math
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -25,55 +21,23 @@ from sufficiency.solving import (
     SolveOptions,
     StandardForm,
     Structure,
-    climbed,
     decomposition,
-    memory,
     solve,
 )
-from sufficiency.solving.climbed import ClimbedPlacements
 from sufficiency.solving.climbing import FINE, Climb
 from sufficiency.solving.decomposition import Master
 from sufficiency.solving.placements import Placed
-from sufficiency.solving.prices import Cut, Prices
-from sufficiency.solving.structure import Folded, Pooled, matrix_of
+from sufficiency.solving.prices import Cut
+from sufficiency.solving.structure import matrix_of
 from tests.placement.test_brute_force import Case, authority
 from tests.solving.test_formulations import keeps_to, no_bound_is_above
-from tests.solving.test_search import EXACT, STOP, exactly, schedules, small
+from tests.solving.test_search import EXACT, STOP, Parts, exactly, parts, schedules, small
 from tests.tiny import scheme
 
-__all__ = ["schedules", "small"]  # fixtures
+__all__ = ["parts", "schedules", "small"]  # fixtures
 
 NEAR = 1e-6
 ROUGH = SolveOptions(gap=0.01, threads=1, time_limit=1000.0, memory_gb=1000.0)
-
-
-class Parts:
-    """The small form folded and pooled, and its placements, from no prices at all."""
-
-    def __init__(self, form: StandardForm, structure: Structure) -> None:
-        self.folded = Folded(form, structure)
-        self.pooled = Pooled(self.folded.form, self.folded.structure)
-        self.form, self.structure = self.pooled.form, self.pooled.structure
-        self.prices = Prices(self.form, self.structure)
-        self.guide = self.prices.completed(np.zeros(len(self.form.row_lower)))
-        self.climb = Climb(self.structure, self.prices)
-        self.master = Master(self.form, self.structure)
-
-    def placements(self) -> ClimbedPlacements:
-        half = np.full(len(self.prices.switches), 0.5)
-        return ClimbedPlacements(
-            self.form, self.structure, self.prices, self.guide, EXACT, half, self._ahead
-        )
-
-    def _ahead(self, cut: Cut) -> tuple[float, np.ndarray]:
-        self.master.add(cut)
-        _, at = self.master.propose(EXACT, 0.0, STOP, Limits(), whole=False)
-        return max(constant + float(slope @ at) for constant, slope in self.master.cuts), at
-
-
-@pytest.fixture(scope="module")
-def parts(small: tuple[StandardForm, Structure]) -> Parts:
-    return Parts(*small)
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +136,21 @@ def test_placing_costs_what_the_whole_model_says_and_obeys_every_row(
         assert (values <= form.upper + 1e-5).all()
 
 
+def test_near_a_plan_another_schedule_is_placed_without_a_climb(
+    small: tuple[StandardForm, Structure], parts: Parts, schedules: list[np.ndarray]
+) -> None:
+    placements = parts.placements()
+    first = placements.place(schedules[0], STOP, None)
+    assert first is not None
+    placements.remember(first)
+    with patch.object(Climb, "climb", side_effect=AssertionError("a climb")):
+        for switches in schedules[1:]:
+            placed = placements.place(switches, STOP, None, exact=0.0)
+            assert placed is not None
+            assert placed.cost == pytest.approx(exactly(small, switches), rel=1e-6)
+            assert placed.bound <= placed.cost * (1 + 1e-9)
+
+
 def test_placing_for_a_dear_schedule_ends_early_with_prices_that_say_so(
     small: tuple[StandardForm, Structure], parts: Parts, schedules: list[np.ndarray]
 ) -> None:
@@ -203,15 +182,8 @@ def search(
         return SchemeSearch(*small, options, **more)
 
 
-@pytest.fixture()
-def climbing() -> Iterator[None]:
-    with patch.object(decomposition, "LARGE", 0):
-        yield
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("climbing")
-def test_a_search_by_climbs_proves_a_plan_and_answers_what_is_asked_next(
+def test_a_search_proves_a_plan_and_answers_what_is_asked_next(
     small: tuple[StandardForm, Structure], optimum: float
 ) -> None:
     form, structure = small
@@ -237,71 +209,7 @@ def test_a_search_by_climbs_proves_a_plan_and_answers_what_is_asked_next(
         assert answer.objective >= optimum * (1 - NEAR)
 
 
-@contextmanager
-def at_a_step(n: int, end: Callable[[], None]) -> Iterator[None]:
-    """End the search in the n-th step, a climb or a linear model, once."""
-    counted = itertools.count()
-
-    def counting(real: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*given: Any, **named: Any) -> Any:
-            if next(counted) == n:
-                end()
-            return real(*given, **named)
-
-        return step
-
-    climb = patch.object(climbed.Climb, "climb", counting(climbed.Climb.climb))
-    with climb, patch.object(climbed, "vertex", counting(climbed.vertex)):
-        yield
-
-
-@contextmanager
-def ended(way: str, n: int, asked: SchemeSearch) -> Iterator[None]:
-    held, seen = [0.1], threading.Event()
-
-    def resident() -> float:
-        if held[0] > 1.0:
-            seen.set()
-        return held[0]
-
-    def too_much() -> None:
-        held[0] = 1e5
-        assert seen.wait(30.0)
-        for thread in threading.enumerate():
-            if thread.name == memory.WATCHER:
-                thread.join(30.0)
-
-    def late() -> None:
-        asked._clock -= 1e6
-
-    def ctrl_c() -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    ends = {"time limit": late, "memory limit": too_much, "interrupted": ctrl_c}
-    with patch.object(memory, "resident_gigabytes", resident), at_a_step(n, ends[way]):
-        yield
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("climbing")
-@pytest.mark.parametrize("n", [0, 2, 9])
-@pytest.mark.parametrize("way", ["time limit", "memory limit", "interrupted"])
-def test_a_search_by_climbs_that_is_ended_has_a_plan_and_a_bound_that_holds(
-    small: tuple[StandardForm, Structure], optimum: float, way: str, n: int
-) -> None:
-    asked = search(small, replace(ROUGH, gap=1e-6))
-    log: list[Progress] = []
-    with ended(way, n, asked):
-        outcome = asked.run(log.append)
-    assert outcome.status == way
-    keeps_to(small[0], outcome)
-    assert outcome.bound <= outcome.objective
-    assert optimum * (1 - NEAR) <= outcome.objective <= optimum * 1.2
-    no_bound_is_above(log, outcome.objective * (1 + NEAR))
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("climbing")
 def test_what_is_placed_beside_the_search_is_what_is_placed_after_it(
     small: tuple[StandardForm, Structure], schedules: list[np.ndarray]
 ) -> None:
@@ -327,7 +235,6 @@ def test_a_cut_of_absurd_size_is_not_kept(parts: Parts) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("climbing")
 def test_a_bound_above_a_plan_is_no_bound(
     small: tuple[StandardForm, Structure], optimum: float
 ) -> None:

@@ -28,10 +28,11 @@ from sufficiency.solving import (
     Structure,
     decomposition,
     formulations,
+    highs,
     solve,
     solve_as,
 )
-from sufficiency.solving.highs import Session
+from sufficiency.solving.highs import vertex
 from sufficiency.solving.structure import matrix_of
 from tests.placement.test_brute_force import MOST_SCHEDULES, Case, allowed, authority, cases
 from tests.placement.test_orlib import FOLDER, Warehouses, as_authority, published, read_instance
@@ -375,12 +376,17 @@ def test_a_linear_program_that_ends_in_nothing_is_asked_again_from_scratch() -> 
         lower=np.zeros(2), upper=np.full(2, 9.0), integer=np.zeros(2, dtype=bool),
         row_lower=np.array([3.0]), row_upper=np.array([np.inf]),
     )  # fmt: skip
-    session = Session(form, SolveOptions(threads=1))
     statuses = iter([highspy.HighsModelStatus.kUnknown])
-    real = session._highs.getModelStatus
-    with patch.object(session, "_highs", wraps=session._highs) as highs:
-        highs.getModelStatus = lambda: next(statuses, None) or real()
-        solved = session.run(threading.Event(), None)
-    assert solved is not None
-    assert solved[0] == pytest.approx(3.0)
-    highs.clearSolver.assert_called_once()
+    begun = []
+
+    class Uncertain(highs._Highs):
+        def getModelStatus(self) -> Any:  # HiGHS names it so
+            begun.append(self.getOptionValue("solver")[1])
+            return next(statuses, None) or super().getModelStatus()
+
+    basis = np.array([1, 0], dtype=np.int8), np.array([0], dtype=np.int8)
+    with patch.object(highs, "_Highs", Uncertain):
+        found = vertex(form, SolveOptions(threads=1), threading.Event(), basis)
+    assert found is not None
+    assert found.objective == pytest.approx(3.0)
+    assert begun == ["simplex", "ipx"]

@@ -24,9 +24,11 @@ from sufficiency.solving import (
     decomposition,
     solve,
 )
+from sufficiency.solving.climbing import Climb
+from sufficiency.solving.decomposition import Master
 from sufficiency.solving.placements import Placements
-from sufficiency.solving.prices import Prices
-from sufficiency.solving.structure import Folded, Pooled, matrix_of, relaxed
+from sufficiency.solving.prices import Cut, Prices
+from sufficiency.solving.structure import Folded, Pooled, matrix_of
 from tests.benchmarks.contenders import taken_apart
 from tests.benchmarks.growth import grown
 
@@ -48,14 +50,33 @@ def smaller(tmp_path_factory: pytest.TempPathFactory) -> tuple[StandardForm, Str
     return taken_apart(load_scenario(path))
 
 
+class Parts:
+    """The small form folded and pooled, and its placements, from no prices at all."""
+
+    def __init__(self, form: StandardForm, structure: Structure) -> None:
+        self.folded = Folded(form, structure)
+        self.pooled = Pooled(self.folded.form, self.folded.structure)
+        self.form, self.structure = self.pooled.form, self.pooled.structure
+        self.prices = Prices(self.form, self.structure)
+        self.guide = self.prices.completed(np.zeros(len(self.form.row_lower)))
+        self.climb = Climb(self.structure, self.prices)
+        self.master = Master(self.form, self.structure)
+
+    def placements(self) -> Placements:
+        half = np.full(len(self.prices.switches), 0.5)
+        return Placements(
+            self.form, self.structure, self.prices, self.guide, EXACT, half, self._ahead
+        )
+
+    def _ahead(self, cut: Cut) -> tuple[float, np.ndarray]:
+        self.master.add(cut)
+        _, at = self.master.propose(EXACT, 0.0, STOP, Limits(), whole=False)
+        return max(constant + float(slope @ at) for constant, slope in self.master.cuts), at
+
+
 @pytest.fixture(scope="module")
-def parts(small: tuple[StandardForm, Structure]) -> tuple[Folded, Pooled, Prices, Placements]:
-    """The same form folded and pooled, with prices and placements that start from none."""
-    folded = Folded(*small)
-    pooled = Pooled(folded.form, folded.structure)
-    prices = Prices(pooled.form, pooled.structure)
-    guide = prices.completed(np.zeros(len(pooled.form.row_lower)))
-    return folded, pooled, prices, Placements(pooled.form, pooled.structure, prices, guide, EXACT)
+def parts(small: tuple[StandardForm, Structure]) -> Parts:
+    return Parts(*small)
 
 
 @pytest.fixture(scope="module")
@@ -97,53 +118,16 @@ def exactly(small: tuple[StandardForm, Structure], switches: np.ndarray) -> floa
     return solve(form.with_fixed(structure.switch, values), EXACT).objective
 
 
-def test_pooling_merges_much_and_expands_to_values_that_obey_every_row(
-    parts: tuple[Folded, Pooled, Prices, Placements], schedules: list[np.ndarray]
-) -> None:
-    folded, pooled, _, placements = parts
-    assert len(pooled.form.row_lower) < 0.9 * len(folded.form.row_lower)
-    for switches in schedules[:3]:
-        placed = placements.place(switches, STOP, None, exact=0.0)
-        assert placed is not None
-        form = folded.whole
-        values = folded.unfold(pooled.expand(placed.values))
-        assert float(form.cost @ values) + form.offset == pytest.approx(placed.cost, rel=1e-9)
-        rows = matrix_of(form) @ values
-        scale = 1e-5 * np.maximum(1.0, abs(matrix_of(form)) @ np.abs(values))
-        assert (rows >= form.row_lower - scale).all()
-        assert (rows <= form.row_upper + scale).all()
-        assert (values >= form.lower - 1e-5).all()
-        assert (values <= form.upper + 1e-5).all()
-
-
-def test_placing_costs_what_the_whole_model_says(
-    small: tuple[StandardForm, Structure],
-    parts: tuple[Folded, Pooled, Prices, Placements],
-    schedules: list[np.ndarray],
-) -> None:
-    for switches in schedules:
-        placed = parts[3].place(switches, STOP, None, exact=0.0)
-        assert placed is not None
-        assert placed.cost == pytest.approx(exactly(small, switches), rel=1e-7)
-        assert placed.bound <= placed.cost * (1 + 1e-9)
-
-
-def test_the_relaxation_costs_what_the_whole_relaxation_says(
-    small: tuple[StandardForm, Structure], parts: tuple[Folded, Pooled, Prices, Placements]
-) -> None:
-    found = parts[3].relax(0.0, STOP, None)
-    assert found is not None
-    whole = solve(relaxed(small[0]), EXACT)
-    # Bounds that rows imply are dropped from the whole one alone: it can only be lower.
-    assert found[-1].cost == pytest.approx(whole.objective, rel=1e-5)
+def test_pooling_merges_much(parts: Parts) -> None:
+    assert len(parts.form.row_lower) < 0.9 * len(parts.folded.form.row_lower)
 
 
 def test_no_cut_is_above_the_cost_of_any_schedule(
     small: tuple[StandardForm, Structure],
-    parts: tuple[Folded, Pooled, Prices, Placements],
+    parts: Parts,
     schedules: list[np.ndarray],
 ) -> None:
-    _, _, prices, placements = parts
+    prices, placements = parts.prices, parts.placements()
     costs = [exactly(small, s) for s in schedules]
     random = np.random.default_rng(3)
     tried = 0
@@ -164,17 +148,16 @@ def test_no_cut_is_above_the_cost_of_any_schedule(
 
 
 def test_prices_that_are_left_out_follow_from_the_rest(
-    parts: tuple[Folded, Pooled, Prices, Placements],
+    parts: Parts,
 ) -> None:
     """A place may cost more than ordinary over-capacity: its limit then carries the rest."""
-    _, pooled, prices, _ = parts
-    form = pooled.form
+    form, prices = parts.form, parts.prices
     dear = np.where(np.isfinite(form.row_upper), -1e5, 0.0)
     bound = prices.bound(prices.completed(dear))
     assert math.isfinite(bound)
     reduced = form.reduced_cost(prices.completed(dear))
-    slack = np.flatnonzero((np.diff(form.start) == 2) & (pooled.structure.choice < 0))
-    limited = slack[~pooled.structure.switch[slack]]
+    slack = np.flatnonzero((np.diff(form.start) == 2) & (parts.structure.choice < 0))
+    limited = slack[~parts.structure.switch[slack]]
     assert len(limited) > 0
     assert (reduced[limited] >= -1e-6).all()
 

@@ -1,6 +1,6 @@
 """A search that time, memory or Ctrl-C ends at any moment still has a plan, and its true gap.
 
-No test waits for a clock: a search is ended at the n-th round of placing, at the n-th look at the
+No test waits for a clock: a search is ended at the n-th step, at the n-th look at the
 clock, or at the n-th word of progress, for several n.
 """
 
@@ -88,16 +88,20 @@ def _required_open(form: StandardForm) -> np.ndarray:
 
 
 @contextmanager
-def at_a_round(n: int, end: Callable[[], None]) -> Iterator[None]:
-    """End the search in the n-th round of placing, once."""
-    real, counted = placements.Placements._round, itertools.count()
+def at_a_step(n: int, end: Callable[[], None]) -> Iterator[None]:
+    """End the search in its n-th step, a climb of prices or a linear model, once."""
+    counted = itertools.count()
 
-    def round_(self: Any, stop: Any, limit: Any, clock: Any) -> Any:
-        if next(counted) == n:
-            end()
-        return real(self, stop, limit, clock)
+    def counting(real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*given: Any, **named: Any) -> Any:
+            if next(counted) == n:
+                end()
+            return real(*given, **named)
 
-    with patch.object(placements.Placements, "_round", round_):
+        return step
+
+    climb = patch.object(placements.Climb, "climb", counting(placements.Climb.climb))
+    with climb, patch.object(placements, "vertex", counting(placements.vertex)):
         yield
 
 
@@ -117,7 +121,7 @@ def out_of_time(n: int) -> Iterator[None]:
 
 @contextmanager
 def out_of_memory(n: int) -> Iterator[None]:
-    """In the n-th round of placing the process holds too much; the watcher has seen it."""
+    """In the n-th step the process holds too much; the watcher has seen it."""
     held, seen = [0.1], threading.Event()
 
     def resident() -> float:
@@ -133,14 +137,14 @@ def out_of_memory(n: int) -> Iterator[None]:
             if thread.name == memory.WATCHER:
                 thread.join(30.0)
 
-    with patch.object(memory, "resident_gigabytes", resident), at_a_round(n, end):
+    with patch.object(memory, "resident_gigabytes", resident), at_a_step(n, end):
         yield
 
 
 @contextmanager
 def ctrl_c(n: int) -> Iterator[None]:
-    """Ctrl-C in the n-th round of placing, as the system sends it."""
-    with at_a_round(n, lambda: signal.raise_signal(signal.SIGINT)):
+    """Ctrl-C in the n-th step, as the system sends it."""
+    with at_a_step(n, lambda: signal.raise_signal(signal.SIGINT)):
         yield
 
 

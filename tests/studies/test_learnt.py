@@ -24,7 +24,6 @@ from sufficiency.pipeline import (
 from sufficiency.plan import Plan
 from sufficiency.plan.learnt import FILE, read_learnt, write_learnt
 from sufficiency.solving import SolveOptions, decomposition
-from sufficiency.solving.climbed import ClimbedPlacements
 from sufficiency.solving.placements import Placements
 from sufficiency.studies.site_tests import try_sites
 
@@ -63,25 +62,18 @@ class Work:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.relaxations, self.schedules = 0, list[bytes]()
-        relax, relax_by_climbs = Placements.relax, ClimbedPlacements.relax
-        place, exactly = Placements.place, ClimbedPlacements._exactly
+        relax, exactly = Placements.relax, Placements._exactly
 
-        def relaxed(of: Any, *given: Any) -> Any:
+        def relaxed(of: Placements, *given: Any) -> Any:
             self.relaxations += 1
-            return (relax if isinstance(of, Placements) else relax_by_climbs)(of, *given)
+            return relax(of, *given)
 
-        def placed(of: Placements, switches: Any, *given: Any, **more: Any) -> Any:
-            self.schedules.append(switches.tobytes())
-            return place(of, switches, *given, **more)
-
-        def by_climbs(of: ClimbedPlacements, model: Any, *given: Any) -> Any:
+        def placed(of: Placements, model: Any, *given: Any) -> Any:
             self.schedules.append(model.switches.tobytes())
             return exactly(of, model, *given)
 
         monkeypatch.setattr(Placements, "relax", relaxed)
-        monkeypatch.setattr(ClimbedPlacements, "relax", relaxed)
-        monkeypatch.setattr(Placements, "place", placed)
-        monkeypatch.setattr(ClimbedPlacements, "_exactly", by_climbs)
+        monkeypatch.setattr(Placements, "_exactly", placed)
 
 
 def test_a_site_test_after_optimise_searches_nothing_of_the_scenario_again(
