@@ -514,14 +514,15 @@ def _audit(asked: argparse.Namespace, out: Console) -> int:
 def _audited(folder: Path) -> AuditResult:
     from sufficiency.audit import RunFolderError, audit_run
 
+    remedy = "give the folder that 'sufficiency optimise' wrote."
+    if not folder.is_dir():
+        raise InputError([Problem("there is no such folder.", remedy, file=str(folder))])
     try:
         return audit_run(folder)
     except (RunFolderError, OSError, ValueError) as error:
         raise InputError(
-            [Problem(f"this run cannot be audited: {error}",
-                     "give the folder that 'sufficiency optimise' wrote.",
-                     file=str(folder))]
-        ) from error  # fmt: skip
+            [Problem(f"this run cannot be audited: {error}", remedy, file=str(folder))]
+        ) from error
 
 
 def _show_audit(out: Console, result: AuditResult) -> int:

@@ -132,7 +132,7 @@ def test_many_mistakes_are_told_at_once(
         (["optimise", "smal"], "did you mean 'small'"),
         (["optimise", "small", "--model", "bases-frist"], "did you mean 'bases-first'"),
         (["optimise", "zzzz"], "no scenario of this name. Found: 'zzzz'."),
-        (["audit", "nowhere"], "nowhere"),
+        (["audit", "nowhere"], "nowhere: there is no such folder"),
     ],
 )
 def test_a_mistyped_name_suggests_the_near_one(
