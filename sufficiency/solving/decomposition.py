@@ -77,7 +77,8 @@ EARLY = ("time limit", "memory limit", "interrupted")
 """How a search ends before the gap is proven."""
 
 LEARNT = 8
-"""Plans that are kept for another search to begin from: the last that were placed exactly."""
+"""Plans that are kept for another search to begin from: the last that were tried, and the last that
+were placed exactly."""
 
 CERTAIN = 1e-9
 """Relative distance between the cost of a plan and what its prices prove, at which no other way of
@@ -316,7 +317,9 @@ class SchemeSearch:
         self._full = threading.Event()
         self._coarse = np.zeros(0)
         self._root: Placed | None = None
+        self._relaxed: list[Placed] = []
         self._remembered: list[Floats] = []
+        self._tried: list[Placed] = []
         self._exact: list[Placed] = []
         self._beside: _Beside | None = None
         if beside is not None and options.threads > 1:
@@ -427,48 +430,65 @@ class SchemeSearch:
     # -- from one search to another
 
     def learnt(self) -> list[Learnt]:
-        """The relaxation and the last plans placed exactly; empty before there is one."""
+        """The best relaxation, the others, and the last plans; empty before there is one."""
         if self._root is None:
             return []
+        exact = {placed.switches.tobytes() for placed in self._exact}
+        tried = [p for p in self._tried if p.switches.tobytes() not in exact]
         found = []
-        for placed in [self._root, *self._exact]:
+        relaxed = [p for p in self._relaxed if p is not self._root]
+        for placed in [self._root, *relaxed, *tried, *self._exact]:
             prices = np.zeros(len(self._whole.row_lower))
             prices[self.folded.rows] = self.pooled.expand_prices(placed.shared)
-            values = self.folded.unfold(self.pooled.expand(placed.values))
+            values = placed.values if _whole(placed.switches) else self._totals(placed)
+            values = self.folded.unfold(self.pooled.expand(values))
             found.append(Learnt(values, prices))
         return found
+
+    def _totals(self, placed: Placed) -> Floats:
+        """Values that say as much of a relaxation as its prices need, and fill no file: the whole
+        of each choice in one column."""
+        own, chosen = self.prices.own, self.prices.chosen
+        total = np.bincount(own[chosen], placed.values[chosen], len(self._form.row_lower))
+        rows, first = np.unique(own[chosen], return_index=True)
+        values = np.zeros(len(placed.values))
+        values[chosen[first]] = total[rows]
+        values[self.prices.switches] = placed.switches
+        return values
 
     def recall(self, learnt: Sequence[Learnt]) -> None:
         """Begin from what a search of nearly the same form has learnt.
 
         None of it is believed. Prices bound what this form costs, whatever they are. A plan counts
-        when its values obey every row of this form and its prices prove, on this form, that its
-        schedule cannot be had for less. Where no plan counts, or the relaxation is far from it, the
-        search begins anew; one that has begun, or needs none of it, stays as it is.
+        when its values obey every row of this form; its schedule need not be placed again when its
+        prices prove, on this form, that it cannot be had for less. Where there is no such plan, or
+        the relaxation is far from it, the search begins anew; one that has begun, or needs none of
+        it, stays as it is.
         """
         if self._simple or self._placements is not None or not learnt:
             return
-        root, *plans = [self._as_placed(point) for point in learnt]
-        certain = [
-            plan
-            for plan in plans
-            if math.isfinite(plan.cost) and abs(plan.cost - plan.bound) <= CERTAIN * abs(plan.cost)
-        ]
-        least = min((p.cost for p in certain), default=math.inf)
+        root, *others = [self._as_placed(point) for point in learnt]
+        plans = [placed for placed in others if _whole(placed.switches)]
+        certain = [abs(p.cost - p.bound) <= CERTAIN * abs(p.cost) < math.inf for p in plans]
+        least = min(
+            (p.cost for p, sure in zip(plans, certain, strict=True) if sure), default=math.inf
+        )
         if not root.bound >= (1.0 - FITS) * least:
             return
-        self._root = root
-        self.master.add(self.prices.cut(root.prices))
-        self._remembered.append(root.shared)
+        relaxed = [root, *(placed for placed in others if not _whole(placed.switches))]
+        self._keep_relaxed([p for p in relaxed[::-1] if math.isfinite(p.bound)])
         placements = self._begin(root.prices, root.switches)
         placements.recall(root, certain=False)
-        for placed in certain:
+        for placed, sure in zip(plans, certain, strict=True):
+            if not math.isfinite(placed.bound):
+                continue
             shared = np.where(self._only_closed(placed.switches), root.shared, placed.shared)
             self.master.add(self.prices.cut(placed.prices))
             self._cut_between(placed, root.switches, shared)
             self._remembered.append(shared)
-            placements.recall(placed, certain=True)
-            self._plans.append(placed)
+            if math.isfinite(placed.cost):
+                placements.recall(placed, certain=sure)
+                self._plans.append(placed)
 
     def _as_placed(self, point: Learnt) -> Placed:
         """A point in terms of the form that is searched; of infinite cost where it is no plan."""
@@ -616,12 +636,16 @@ class SchemeSearch:
         relaxations = placements.relax(near, self._stop, self._left().time_limit)
         if relaxations is None:
             return False
-        self._root = relaxations[-1]
-        for placed in relaxations:
-            if placed.bound > 0.95 * self._root.bound:
-                self.master.add(self.prices.cut(placed.prices))
-        self._remembered.append(self._root.shared)
+        self._keep_relaxed(relaxations)
         return True
+
+    def _keep_relaxed(self, relaxations: Sequence[Placed]) -> None:
+        """Keep relaxations, the last of them the best, and what their prices say."""
+        self._root = relaxations[-1]
+        self._relaxed = [p for p in relaxations if p.bound > 0.95 * self._root.bound]
+        for placed in self._relaxed:
+            self.master.add(self.prices.cut(placed.prices))
+        self._remembered.append(self._root.shared)
 
     def _place_at_once(self, on_progress: Callable[[Progress], None] | None) -> None:
         """A plan although the search ended before it had one.
@@ -715,6 +739,7 @@ class SchemeSearch:
         """Keep the better plan, and what is learnt from it."""
         if math.isfinite(found.cost) and (self.best is None or found.cost < self.best.cost):
             self.best = found
+        self._tried = [*self._tried, found][-LEARNT:]
         self._keep(found)
 
     def _keep(self, found: Placed) -> None:
@@ -796,3 +821,8 @@ class SchemeSearch:
 
 SHARPER = 2e-5
 """What a cut in closed form must add to the master's bound, as a share of it, to be kept."""
+
+
+def _whole(switches: Floats) -> bool:
+    """Whether every scheme is either open or shut."""
+    return bool((switches == np.round(switches)).all())

@@ -160,13 +160,14 @@ class Placements:
         """Take over where another search has been.
 
         Args:
-            placed: prices to begin from; and a plan where it is ``certain`` that nobody can be
-                placed at less cost for its switches.
+            placed: prices to begin from; and a plan where its cost is finite.
+            certain: whether nobody can be placed at less cost for its switches.
         """
         self._climbs.append((placed.prices, placed.switches))
+        if math.isfinite(placed.cost):
+            self.remember(placed)
         if certain:
             self._certain[placed.switches.tobytes()] = placed
-            self.remember(placed)
 
     def remember(self, placed: Placed) -> None:
         """Keep a plan, near which other schedules are placed without a climb.

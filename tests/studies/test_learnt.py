@@ -225,7 +225,7 @@ def test_a_search_that_goes_on_places_no_better_than_one_that_begins_anew(
     """Placing near enough and then exactly ends where placing exactly does."""
     of = study(loaded, OPTIONS)
     of.recall(planned.learnt)
-    placements = of.search._alone
+    placements = of.search._placements
     assert placements is not None
     for plan in list(placements._certain.values()):
         switches, never = plan.switches, threading.Event()
