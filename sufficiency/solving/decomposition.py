@@ -54,6 +54,10 @@ ROOT = 1e-3
 MASTER_SECONDS = 5.0
 """Longest search for the next schedule, at first."""
 
+FINEST = 1e-3
+"""Gap from which a wider one lets schedules be proposed no more carelessly: it would spare little.
+"""
+
 SHARPENINGS = 12
 """Cuts in closed form between two schedules, at most."""
 
@@ -596,7 +600,7 @@ class SchemeSearch:
             patience, near = (6.0, 50.0) if sharper else (1.0, 5.0)
             bound, proposal = self.master.propose(
                 self._left(patience * MASTER_SECONDS),
-                max(self.options.gap / near, 1e-7),
+                max(min(self.options.gap, FINEST) / near, 1e-7),
                 self._stop,
                 self._limits,
             )
