@@ -24,9 +24,9 @@ from shapely.geometry.base import BaseGeometry
 from sufficiency.reports import layouts, place_map
 from sufficiency.reports.charts import CHARCOAL, COLOURS, ORANGE, SHADES
 from sufficiency.reports.facts import GROUPS, UNMET, Run, as_float, as_int, group_of
-from sufficiency.reports.suppression import THRESHOLD
 from sufficiency.vocabulary import (
     KINDS,
+    THRESHOLD,
     academic_year_label,
 )
 from sufficiency.writing import OPEN_ELSEWHERE, file_aside
