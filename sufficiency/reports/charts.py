@@ -707,6 +707,10 @@ def _rows(height: int) -> Any:
 # ------------------------------------------------------------------ schedule
 
 
+ABOVE: Final = 12
+"""Schemes up to which a name stands above its bar on a wide page."""
+
+
 def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     """When schemes are built and open.
 
@@ -717,24 +721,29 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         years: first financial year to last academic year.
         width: of the page in pixels.
     """
-    step = 46
+    # Many schemes: the name beside its bar and not above it, or they would fill a sheet of paper.
+    beside = width >= NARROW and len(rows) > ABOVE
+    step, first, left = (23, 14, 336) if beside else (46, 33, 0)
     frame = rows.reset_index(drop=True).copy()
     height = step * len(frame) + 8
-    frame["row"] = [step * i + 33 for i in range(len(frame))]
+    frame["row"] = [step * i + first for i in range(len(frame))]
     end = float(years[-1] + 1)
     frame["when"] = [f"Sept {y}" for y in frame["opens"]]
     # The academic year begins five twelfths into the financial year.
     frame["open_at"] = frame["opens"] + 5 / 12
     frame["end"] = end + 5 / 12
-    frame["label"] = frame["name"]
-    if width >= NARROW:
-        frame["label"] += frame["detail"].map(lambda d: f"  \N{MIDDLE DOT}  {d}")
-    letters = int((width - 20) / 6.1)
-    frame["label"] = [t if len(t) <= letters else t[: letters - 1] + "…" for t in frame["label"]]
+    letters = int(((left - 6) if beside else width - 20) / (5.2 if beside else 6.1))
+    dot = "  \N{MIDDLE DOT}  "
+    details = [f"{dot}{d}" if width >= NARROW else "" for d in frame["detail"]]
+    frame["label"] = [
+        name + detail if len(name + detail) <= letters
+        else f"{name[: max(letters - len(detail) - 1, 12)].rstrip()}…{detail}"
+        for name, detail in zip(frame["name"], details, strict=True)
+    ]  # fmt: skip
     frame["ink"] = frame["colour"].map(lambda c: ON_COLOUR.get(c, INK))
     low, high = min(float(years[0]), float(frame["consult_at"].min()) - 0.05), end + 5 / 12
     ticks = list(range(math.ceil(low), years[-1] + 2))
-    every = 1 if width >= NARROW else 3
+    every = 3 if width < NARROW else 2 if beside else 1
     y = _rows(height)
     axis = dict(
         title=None, values=ticks[::every], labelAngle=0, grid=True, orient="top",
@@ -763,7 +772,7 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         .mark_rule(color="#ffffff", strokeWidth=3, strokeDash=[3, 2], yOffset=-9, y2Offset=9)
         .encode(x=alt.X("full_at:Q"), y=y, y2=alt.Y2("row:Q"))
     )
-    inner = width - 24
+    inner = width - 24 - left
     per_year = inner / (high - low)
     # The words stand clear of the mark at which all places are on offer.
     letters_wide = 66 / per_year
@@ -790,8 +799,11 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         .mark_text(align="right", dx=-9, fontSize=12, color=INK)
         .encode(x=alt.X("clear_at:Q"), y=y, text=alt.Text("when:N"))
     )
-    name = base.mark_text(align="left", dy=-19, fontSize=12.5, color=INK).encode(
-        x=alt.value(0), y=y, text=alt.Text("label:N")
+    words: dict[str, Any] = (
+        {"baseline": "middle", "fontSize": 11.5} if beside else {"dy": -19, "fontSize": 12.5}
+    )
+    name = base.mark_text(align="left", color=INK, **words).encode(
+        x=alt.value(-left), y=y, text=alt.Text("label:N")
     )
     layers = [building, opened, before_building, notified, filled, text, before, name]
     return _layered(layers, inner, height)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from sufficiency.plan import Plan
 from sufficiency.reports import layouts
-from sufficiency.reports.facts import GROUPS, UNMET, Run, as_float, as_int, group_of, records
+from sufficiency.reports.facts import GROUPS, Run, as_float, as_int, group_of, records
 from sufficiency.vocabulary import KINDS, LEDGERS
 
 SHOWN_GROUPS: Final = (*GROUPS, "No suitable place")
