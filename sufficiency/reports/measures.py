@@ -58,7 +58,9 @@ def in_and_out(run: Run, plan: Plan) -> pd.DataFrame:
     ].sum()
     where = placed["provision"].map(inside).fillna(True).astype(bool)
     placed["where"] = where.map({True: "inside", False: "outside"})
-    found = placed.groupby(["academic_year", "where"])["children"].sum().unstack("where")
+    found: pd.DataFrame = (
+        placed.groupby(["academic_year", "where"])["children"].sum().unstack("where")
+    )
     found = found.assign(unmet=plan.unmet.groupby("academic_year")["children"].sum())
     found = found.reindex(index=run.years, columns=["inside", "outside", "unmet"]).fillna(0.0)
     ours = plan.occupancy[plan.occupancy["provision"].map(inside).fillna(True)]
