@@ -323,3 +323,13 @@ def test_run_of_one_forecast_shows_no_band(run: Run, small_run: Path) -> None:
     assert "No band is drawn" in text
     stamp = json.loads((small_run / "run.json").read_text(encoding="utf-8"))
     assert stamp["draw"] == 0
+
+
+def test_the_workbook_has_what_other_forecasts_expect(small_run: Path, book: dict) -> None:
+    stamp = json.loads((small_run / "run.json").read_text(encoding="utf-8"))
+    mix = csv(small_run, "mix").groupby("academic_year")["children"].sum()
+    rows = {row[0]: row[1:] for row in book["Other forecasts"]}
+    assert list(rows) == list(stamp["demand_band"]["years"])
+    for label, (least, most) in stamp["demand_band"]["years"].items():
+        assert rows[label] == pytest.approx((least, mix[label], most))
+        assert least <= mix[label] <= most
