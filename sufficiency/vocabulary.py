@@ -72,6 +72,11 @@ STATEMENT: Final = (
 )
 """The statement that stands on every result."""
 
+THRESHOLD: Final = 6
+"""Counts from 1 to below it are held back, unless the caller says otherwise."""
+LEAST_THRESHOLD: Final = 3
+"""Below it, "fewer than 2" would tell the number."""
+
 
 def academic_year_label(year: int) -> str:
     """Write an academic year: 2026 becomes ``2026/27``."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sufficiency.placement.answer import Answer
-from sufficiency.placement.question import Question
 from sufficiency.vocabulary import KINDS, LOCAL_STATE_SPECIALIST, LOCAL_SUITABLE_FROM_YEAR_12
+
+if TYPE_CHECKING:
+    # A report reads these tables and asks nothing: it need not wait for what builds a model.
+    from sufficiency.placement.answer import Answer
+    from sufficiency.placement.question import Question
 
 Floats = NDArray[np.float64]
 SMALL = 1e-7

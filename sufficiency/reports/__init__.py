@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sufficiency.reports.suppression import LEAST_THRESHOLD, THRESHOLD
+from sufficiency.vocabulary import LEAST_THRESHOLD, THRESHOLD
 
 if TYPE_CHECKING:
     from sufficiency.reports.document import write_document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -132,7 +133,56 @@ class Figure:
     parts: bool = False
 
 
-Block = Table | Text | Heading | Items | Legend | Figure
+@dataclass(frozen=True)
+class HeatRow:
+    """A row of a heat map: its label and a value for each column; None where nothing is counted.
+
+    A row without values is the heading of the rows below it.
+    """
+
+    label: str
+    values: Sequence[float | None] = ()
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Counts shaded by their size: a picture that is a table, for every width and for paper.
+
+    Attributes:
+        title: the message, ten words or fewer.
+        caption: measure, population, source and period.
+        told: the message for somebody who cannot see it.
+        columns: labels of the columns, such as years.
+        grids: (title, rows), side by side on a page and one below the other on a telephone; all
+            have the same rows.
+        largest: the value that is darkest; the same for all maps that are read together.
+        source: the file that holds the exact numbers.
+    """
+
+    kind: ClassVar[str] = "heat"
+    title: str
+    caption: str
+    told: str
+    columns: Sequence[str]
+    grids: Sequence[tuple[str, Sequence[HeatRow]]]
+    largest: float
+    source: str
+
+    def cell(self, value: float | None) -> tuple[int, str]:
+        """Shade and words of a value: half a child is one, less is pale and without a number."""
+        if value is None:
+            return 0, "\N{EN DASH}"
+        # Half a child is one, as its shade says; Python would round it to the even nought.
+        return self.level(value), "" if value < 0.5 else f"{math.floor(value + 0.5):,d}"
+
+    def level(self, value: float) -> int:
+        """0 for less than half a child, then three equal steps up to the largest."""
+        if value < 0.5 or self.largest <= 0:
+            return 0
+        return min(3, math.ceil(value / self.largest * 3))
+
+
+Block = Table | Text | Heading | Items | Legend | Figure | HeatMap
 
 
 @dataclass(frozen=True)

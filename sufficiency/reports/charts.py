@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
+from importlib import resources
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -45,6 +49,8 @@ NARROW: Final = 480
 DASHED: Final = (6, 4)
 """Always: with committed schemes only."""
 FONT: Final = "Arial, Helvetica, sans-serif"
+FONTS: Final = "FONTCONFIG_FILE"
+"""Names the file which says where a Linux system keeps its fonts."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +107,37 @@ def spread(positions: Sequence[float], least: float) -> list[float]:
 
 def render(chart: Any) -> str:
     """Turn a chart into SVG, without what it says twice."""
+    prepare()
     # Checked against the schema in the tests; here the check takes as long as the drawing.
     return lighter(str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False))))
 
 
+_STARTING: Final = threading.Lock()
+
+
 def prepare() -> None:
-    """Start the renderer, which takes as long as drawing many charts."""
-    render(alt.Chart(pd.DataFrame({"a": [1.0]})).mark_point())
+    """Start the renderer, which takes as long as drawing many charts; once started, do nothing."""
+    with _STARTING:
+        _start()
+
+
+@cache
+def _start() -> None:
+    # The renderer measures every word. A font of the system it opens anew for every letter, which
+    # takes longer than the drawing, and the same run would be drawn otherwise on another machine.
+    # It brings a font of Arial's widths, and uses that one where it is shown no other.
+    fonts = resources.files("sufficiency.reports") / "fonts.conf"
+    before = os.environ.get(FONTS)
+    with resources.as_file(fonts) as path:
+        os.environ[FONTS] = str(path)
+        try:
+            vl_convert.vegalite_to_svg(
+                {"mark": {"type": "text", "text": "a", "font": FONT}, "data": {"values": [{}]}}
+            )
+        finally:
+            del os.environ[FONTS]
+            if before is not None:
+                os.environ[FONTS] = before
 
 
 _IDLE: Final = re.compile(
@@ -122,7 +152,7 @@ _EMPTY: Final = re.compile(r"<path(?: d=\"[^\"]*\")? display=\"none\"/>|<g/>|<g>
 def lighter(drawn: str) -> str:
     """The same picture in fewer letters: tenths of a pixel, nothing idle, one font for all.
 
-    A page with heat maps holds tens of thousands of marks, and the renderer says the font, the
+    A page holds tens of thousands of marks, and the renderer says the font, the
     opacity and the role of every one of them.
     """
     start = re.match(r"<svg\b[^>]*>", drawn)
@@ -203,6 +233,25 @@ LOOK: Final[dict[str, Any]] = {
     "concat": {"spacing": 20},
 }
 """What all charts have in common."""
+
+
+def _chart(table: pd.DataFrame) -> Any:
+    """A chart of a table, whose rows are handed over as they are written down.
+
+    Altair's own way looks at every column of every layer for what it may hold; here every encoding
+    says its type, and a value is a number, a word, yes or no, or nothing.
+    """
+    columns = [_written(table[name]) for name in table.columns]
+    rows = [dict(zip(table.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+    return alt.Chart(alt.InlineData(values=rows))
+
+
+def _written(column: pd.Series) -> list[Any]:
+    values = column.tolist()
+    missing = column.isna().to_numpy()
+    if not missing.any():
+        return values
+    return [None if gone else value for value, gone in zip(values, missing, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -315,7 +364,7 @@ def stacked_years(
         axis=dict(title="Children and young people", tickCount=5, format=",.0f"),
     )
     bars = (
-        alt.Chart(parts)
+        _chart(parts)
         .mark_bar(stroke="#ffffff", strokeWidth=1)
         .encode(x=x, y=y, y2=alt.Y2("high:Q"), color=colour)
     )
@@ -323,7 +372,7 @@ def stacked_years(
     layers: list[Any] = [bars]
     if step >= 34:
         layers.append(
-            alt.Chart(parts[parts["fits"]])
+            _chart(parts[parts["fits"]])
             .mark_text(fontSize=12, baseline="middle")
             .encode(
                 x=alt.X("year:N"), y=alt.Y("middle:Q"), text=alt.Text("text:N"),
@@ -337,12 +386,12 @@ def stacked_years(
     ends["at"] = [p / height * top for p in pixels]
     shift = step / 2 + 4
     layers.append(
-        alt.Chart(ends)
+        _chart(ends)
         .mark_square(size=80, opacity=1, xOffset=shift + 4)
         .encode(x=alt.X("year:N"), y=alt.Y("at:Q"), color=colour)
     )
     layers.append(
-        alt.Chart(ends)
+        _chart(ends)
         .mark_text(
             align="left", baseline="middle", dx=shift + 13, fontSize=12, color=INK,
             lineBreak="\n", lineHeight=13,
@@ -355,10 +404,10 @@ def stacked_years(
     if len(ranges):
         # A white edge, since the lower end stands on a dark bar.
         for ink, edge in (("#ffffff", 1.5), (INK, 0.0)):
-            line = alt.Chart(ranges).mark_rule(color=ink, strokeWidth=1.5 + edge)
+            line = _chart(ranges).mark_rule(color=ink, strokeWidth=1.5 + edge)
             layers.append(line.encode(x=alt.X("year:N"), y=alt.Y("least:Q"), y2=alt.Y2("most:Q")))
             for end in ("least", "most"):
-                tick = alt.Chart(ranges).mark_tick(
+                tick = _chart(ranges).mark_tick(
                     color=ink, thickness=1.5 + edge, size=(5 if narrow else 9) + edge
                 )
                 layers.append(tick.encode(x=alt.X("year:N"), y=alt.Y(f"{end}:Q")))
@@ -367,7 +416,7 @@ def stacked_years(
     words["word"] = words["year"].map(lambda y: "actual" if y == labels[0] else "projected")
     upright = {"angle": 270, "dx": 5, "baseline": "middle"} if narrow else {"dy": -7}
     layers.append(
-        alt.Chart(words.head(1) if narrow else words)
+        _chart(words.head(1) if narrow else words)
         .mark_text(fontSize=11, fontStyle="italic", align="left", color=INK, **upright)
         .encode(
             x=alt.X("year:N", bandPosition=0.5 if narrow else 0),
@@ -463,12 +512,12 @@ def _panel(
             {"year": [actual], "value": [top], "word": ["actual"], "at": [(low + high) / 2]}
         )
         layers.append(
-            alt.Chart(band)
+            _chart(band)
             .mark_rect(color="#e6e6e6", width=min(max(step * 0.58, 9), 24))
             .encode(x=x, y=alt.Y("value:Q"), y2=alt.Y2Datum(bottom))
         )
         layers.append(
-            alt.Chart(band)
+            _chart(band)
             .mark_text(
                 angle=270,
                 align="center",
@@ -480,9 +529,9 @@ def _panel(
         )
     if panel.guide is not None:
         rule = pd.DataFrame({"value": [panel.guide], "word": [panel.guide_label]})
-        layers.append(alt.Chart(rule).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=y))
+        layers.append(_chart(rule).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=y))
         layers.append(
-            alt.Chart(rule)
+            _chart(rule)
             .mark_text(align="right", baseline="bottom", dy=-2, fontSize=11, color=INK)
             .encode(x=alt.value(width), y=alt.Y("value:Q"), text=alt.Text("word:N"))
         )
@@ -491,12 +540,12 @@ def _panel(
         frame = pd.DataFrame({"year": list(labels), "value": list(line.values)}).dropna()
         if frame.empty:
             continue
-        base = alt.Chart(frame).encode(x=x, y=y)
+        base = _chart(frame).encode(x=x, y=y)
         dash = list(line.dash) or [1, 0]
         layers.append(base.mark_line(color=line.colour, strokeWidth=2.5, strokeDash=dash))
         dots = frame if len(frame) == 1 else frame[frame["year"] == actual]
         if len(dots) and not line.dash:
-            layers.append(alt.Chart(dots).mark_point(
+            layers.append(_chart(dots).mark_point(
                 color=line.colour, filled=True, size=60, opacity=1, shape="diamond",
             ).encode(x=alt.X("year:N"), y=alt.Y("value:Q")))  # fmt: skip
         last = frame.iloc[-1]
@@ -507,7 +556,7 @@ def _panel(
         for end, pixel in zip(named, at, strict=True):
             end["at"] = bottom + pixel / height * span
         layers.append(
-            alt.Chart(pd.DataFrame(named))
+            _chart(pd.DataFrame(named))
             .mark_text(align="left", dx=7, fontSize=11.5, color=INK, baseline="middle")
             .encode(x=alt.X("year:N"), y=alt.Y("at:Q"), text=alt.Text("label:N"))
         )
@@ -555,11 +604,11 @@ def difference_bars(
                 labelExpr="datum.value == 0 ? '0' : format(datum.value, '+,.3~r')",
             ),
         )
-        bars = alt.Chart(part).mark_bar().encode(
+        bars = _chart(part).mark_bar().encode(
             x=x, y=y,
             color=alt.condition("datum.value > 0", alt.value(ORANGE), alt.value(NAVY)),
         )  # fmt: skip
-        zero = alt.Chart(pd.DataFrame({"value": [0.0]})).mark_rule(color=INK).encode(y=y)
+        zero = _chart(pd.DataFrame({"value": [0.0]})).mark_rule(color=INK).encode(y=y)
         drawn.append(_part([bars, zero], inner, 170, name))
     return _beside(drawn, per_row)
 
@@ -585,7 +634,7 @@ def ranked_bars(
     )
     y = _rows(height)
     x = alt.X("value:Q", axis=None, scale=dict(domain=[0, high], nice=False))
-    base = alt.Chart(frame)
+    base = _chart(frame)
     bars = base.mark_bar(orient="horizontal", size=14).encode(
         x=x, x2=alt.X2Datum(0), y=y, color=alt.Color("colour:N", scale=None)
     )
@@ -634,7 +683,7 @@ def signed_bars(
     )
     y = _rows(height)
     x = alt.X("value:Q", axis=None, scale=dict(domain=[low, low + span], nice=False))
-    base = alt.Chart(frame)
+    base = _chart(frame)
     bars = base.mark_bar(orient="horizontal", size=13).encode(
         x=x, x2=alt.X2Datum(0), y=y, color=alt.Color("colour:N", scale=None)
     )
@@ -658,6 +707,10 @@ def _rows(height: int) -> Any:
 # ------------------------------------------------------------------ schedule
 
 
+ABOVE: Final = 12
+"""Schemes up to which a name stands above its bar on a wide page."""
+
+
 def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     """When schemes are built and open.
 
@@ -668,31 +721,36 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         years: first financial year to last academic year.
         width: of the page in pixels.
     """
-    step = 46
+    # Many schemes: the name beside its bar and not above it, or they would fill a sheet of paper.
+    beside = width >= NARROW and len(rows) > ABOVE
+    step, first, left = (23, 14, 336) if beside else (46, 33, 0)
     frame = rows.reset_index(drop=True).copy()
     height = step * len(frame) + 8
-    frame["row"] = [step * i + 33 for i in range(len(frame))]
+    frame["row"] = [step * i + first for i in range(len(frame))]
     end = float(years[-1] + 1)
     frame["when"] = [f"Sept {y}" for y in frame["opens"]]
     # The academic year begins five twelfths into the financial year.
     frame["open_at"] = frame["opens"] + 5 / 12
     frame["end"] = end + 5 / 12
-    frame["label"] = frame["name"]
-    if width >= NARROW:
-        frame["label"] += frame["detail"].map(lambda d: f"  \N{MIDDLE DOT}  {d}")
-    letters = int((width - 20) / 6.1)
-    frame["label"] = [t if len(t) <= letters else t[: letters - 1] + "…" for t in frame["label"]]
+    letters = int(((left - 6) if beside else width - 20) / (5.2 if beside else 6.1))
+    dot = "  \N{MIDDLE DOT}  "
+    details = [f"{dot}{d}" if width >= NARROW else "" for d in frame["detail"]]
+    frame["label"] = [
+        name + detail if len(name + detail) <= letters
+        else f"{name[: max(letters - len(detail) - 1, 12)].rstrip()}…{detail}"
+        for name, detail in zip(frame["name"], details, strict=True)
+    ]  # fmt: skip
     frame["ink"] = frame["colour"].map(lambda c: ON_COLOUR.get(c, INK))
     low, high = min(float(years[0]), float(frame["consult_at"].min()) - 0.05), end + 5 / 12
     ticks = list(range(math.ceil(low), years[-1] + 2))
-    every = 1 if width >= NARROW else 3
+    every = 3 if width < NARROW else 2 if beside else 1
     y = _rows(height)
     axis = dict(
         title=None, values=ticks[::every], labelAngle=0, grid=True, orient="top",
         labelExpr="'Apr ' + format(datum.value, 'd')",
     )  # fmt: skip
     x = alt.X("spend_from:Q", scale=dict(domain=[low, high], nice=False), axis=axis)
-    base = alt.Chart(frame)
+    base = _chart(frame)
     building = base.mark_bar(
         orient="horizontal", size=17, fillOpacity=0.15, strokeDash=[3, 2], strokeWidth=1.2
     ).encode(
@@ -714,7 +772,7 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         .mark_rule(color="#ffffff", strokeWidth=3, strokeDash=[3, 2], yOffset=-9, y2Offset=9)
         .encode(x=alt.X("full_at:Q"), y=y, y2=alt.Y2("row:Q"))
     )
-    inner = width - 24
+    inner = width - 24 - left
     per_year = inner / (high - low)
     # The words stand clear of the mark at which all places are on offer.
     letters_wide = 66 / per_year
@@ -727,7 +785,7 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     roomy = frame[["open_at", "notify_at"]].min(axis=1)
     lies_on_line = frame["decide_at"] > roomy - letters_wide
     frame["clear_at"] = before_it.where(lies_on_line, roomy)
-    base = alt.Chart(frame)
+    base = _chart(frame)
     inside = alt.datum.end - alt.datum.word_at > letters_wide
     text = (
         base.transform_filter(inside)
@@ -741,8 +799,11 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
         .mark_text(align="right", dx=-9, fontSize=12, color=INK)
         .encode(x=alt.X("clear_at:Q"), y=y, text=alt.Text("when:N"))
     )
-    name = base.mark_text(align="left", dy=-19, fontSize=12.5, color=INK).encode(
-        x=alt.value(0), y=y, text=alt.Text("label:N")
+    words: dict[str, Any] = (
+        {"baseline": "middle", "fontSize": 11.5} if beside else {"dy": -19, "fontSize": 12.5}
+    )
+    name = base.mark_text(align="left", color=INK, **words).encode(
+        x=alt.value(-left), y=y, text=alt.Text("label:N")
     )
     layers = [building, opened, before_building, notified, filled, text, before, name]
     return _layered(layers, inner, height)
@@ -792,13 +853,13 @@ def shares(
         y += 10
     scale = dict(domain=[0, 1], nice=False)
     rows_axis = _rows(round(y))
-    base = alt.Chart(pd.DataFrame(parts))
+    base = _chart(pd.DataFrame(parts))
     inner = width - left - right
     bars_layer = base.mark_bar(orient="horizontal", size=14, stroke="#ffffff").encode(
         x=alt.X("low:Q", scale=scale, axis=None), x2=alt.X2("high:Q"), y=rows_axis,
         color=alt.Color("colour:N", scale=None),
     )  # fmt: skip
-    said = alt.Chart(pd.DataFrame([p for p in parts if p["text"]]))
+    said = _chart(pd.DataFrame([p for p in parts if p["text"]]))
     text = said.mark_text(fontSize=11, baseline="middle").encode(
         x=alt.X("middle:Q"),
         y=rows_axis,
@@ -811,7 +872,7 @@ def shares(
         layers += _words_at(frame, rows_axis, "bold" if bold else "normal")
     ends = pd.DataFrame([w for w in words if w["x"] is None])
     layers.append(
-        alt.Chart(ends)
+        _chart(ends)
         .mark_text(align="left", baseline="middle", fontSize=11.5, color=INK, dx=5)
         .encode(x=alt.value(inner), y=rows_axis, text=alt.Text("text:N"))
     )
@@ -823,7 +884,7 @@ def _words_at(frame: pd.DataFrame, rows_axis: Any, weight: str) -> list[Any]:
     layers = []
     for at, part in frame.groupby("x"):
         layers.append(
-            alt.Chart(part)
+            _chart(part)
             .mark_text(
                 align="left", baseline="middle", fontSize=12 if weight == "bold" else 11.5,
                 fontWeight="bold" if weight == "bold" else "normal", color=INK, lineBreak="\n",
@@ -907,7 +968,7 @@ def flows(table: pd.DataFrame, width: int) -> Any:
         if part.empty:
             continue
         layers.append(
-            alt.Chart(part)
+            _chart(part)
             .mark_area(opacity=0.55 if quiet else 0.85, line=False)
             .encode(x=x_axis, y=y, y2=alt.Y2("row2:Q"), detail=alt.Detail("flow:N"),
                     color=alt.Color("colour:N", scale=None))
@@ -919,128 +980,17 @@ def flows(table: pd.DataFrame, width: int) -> Any:
     )  # fmt: skip
     for x, align, shift in sides_of:
         layers.append(
-            alt.Chart(ends[ends["x"] == x])
+            _chart(ends[ends["x"] == x])
             .mark_bar(size=9, xOffset=5 * shift, orient="vertical")
             .encode(x=x_axis, y=y, y2=alt.Y2("row2:Q"), color=alt.Color("colour:N", scale=None))
         )
         layers.append(
-            alt.Chart(words[words["x"] == x])
+            _chart(words[words["x"] == x])
             .mark_text(align=align, baseline="middle", dx=13 * shift, fontSize=12, color=INK,
                        lineBreak="\n", lineHeight=13)
             .encode(x=x_axis, y=y, text=alt.Text("text:N"))
         )  # fmt: skip
     return _layered(layers, width - 2 * room - 4, round(high - low))
-
-
-# ------------------------------------------------------------------ heat map
-
-
-@dataclass(frozen=True)
-class HeatRow:
-    """A row of a heat map: its label and a value for each column; None where nothing is counted.
-
-    A row without values is the heading of the rows below it.
-    """
-
-    label: str
-    values: Sequence[float | None] = ()
-
-
-def heat_grid(
-    grids: Sequence[tuple[str, Sequence[HeatRow]]],
-    columns: Sequence[str],
-    width: int,
-    largest: float,
-) -> Any:
-    """Cells shaded by how many children they hold, with the number in each that can hold it.
-
-    Args:
-        grids: (title, rows), side by side on a page and one below the other on a telephone; all
-            have the same rows.
-        columns: labels of the columns, such as years.
-        width: of the page in pixels.
-        largest: the value that is darkest; the same for all charts that are read together.
-    """
-    narrow = width < NARROW
-    left = 88 if narrow else 150
-    inner = width - left - 8 if narrow else (width - left - 20 * (len(grids) - 1)) // len(grids)
-    step = inner / len(columns)
-    high = 15
-    drawn = []
-    for i, (title, rows) in enumerate(grids):
-        cells: list[dict[str, Any]] = []
-        words: list[dict[str, Any]] = []
-        y = 0
-        for row in rows:
-            heading = not row.values
-            y += 6 if heading and y else 0
-            letters = 15 if narrow else 24
-            label = row.label if heading or len(row.label) <= letters else (
-                row.label[: letters - 1] + "…")  # fmt: skip
-            if narrow or i == 0 or heading:
-                first = narrow or i == 0
-                words.append({"row": y + 8, "text": label, "bold": heading,
-                              "x": -float(left) if first else 0.0})  # fmt: skip
-            for at, value in enumerate(row.values):
-                level = heat_level(value, largest)
-                # Half a child is one, as its shade says; Python would round it to the even nought.
-                text = (
-                    "\N{EN DASH}" if value is None
-                    else "" if value < 0.5 else f"{math.floor(value + 0.5):,d}"
-                )  # fmt: skip
-                cells.append({
-                    "row": y, "row2": y + high, "middle": y + 8, "x": at, "x2": at + 1,
-                    "centre": at + 0.5, "colour": HEAT[level], "ink": HEAT_INK[level],
-                    "text": text if len(text) * 6.2 <= step + 1 else "",
-                })  # fmt: skip
-            y += high + 1
-        height = max(y, high)
-        frame = pd.DataFrame(cells)
-        scale = dict(domain=[0, height], reverse=True, nice=False)
-        across = dict(domain=[0, len(columns)], nice=False)
-        rows_axis = alt.Y("row:Q", axis=None, scale=scale)
-        every = max(1, math.ceil(50 / step))
-        ticks = [at + 0.5 for at in range(0, len(columns), every)]
-        axis = dict(
-            title=None, orient="top", values=ticks, grid=False, ticks=False, domain=False,
-            labelExpr=json.dumps(list(columns)) + "[floor(datum.value)]", labelOverlap=False,
-            labelFlush=False,
-        )  # fmt: skip
-        # The renderer copies every column of a table for every mark: each layer has only its own.
-        layers = [
-            alt.Chart(frame[["x", "x2", "row", "row2", "colour"]])
-            .mark_rect(stroke="#ffffff", strokeWidth=1)
-            .encode(
-                x=alt.X("x:Q", scale=across, axis=axis), x2=alt.X2("x2:Q"),
-                y=rows_axis, y2=alt.Y2("row2:Q"),
-                color=alt.Color("colour:N", scale=None),
-            ),
-            alt.Chart(frame.loc[frame["text"] != "", ["centre", "middle", "text", "ink"]])
-            .mark_text(fontSize=10.8, baseline="middle")
-            .encode(
-                x=alt.X("centre:Q", scale=across, axis=axis),
-                y=alt.Y("middle:Q", axis=None, scale=scale), text=alt.Text("text:N"),
-                color=alt.Color("ink:N", scale=None),
-            ),
-        ]  # fmt: skip
-        for bold in (True, False):
-            some = [w for w in words if w["bold"] == bold]
-            if some:
-                weight = "bold" if bold else "normal"
-                layers += _words_at(pd.DataFrame(some), rows_axis, weight)
-        drawn.append(_part(layers, inner, height, title, offset=6))
-    return _beside(drawn, 1 if narrow else len(grids))
-
-
-HEAT: Final = ("#f3f2f1", *SHADES)
-HEAT_INK: Final = (INK, INK, "#ffffff", "#ffffff")
-
-
-def heat_level(value: float | None, largest: float) -> int:
-    """Shade of a cell: 0 for less than half a child, then three equal steps up to the largest."""
-    if value is None or value < 0.5 or largest <= 0:
-        return 0
-    return min(3, math.ceil(value / largest * 3))
 
 
 # ------------------------------------------------------------------ steps and ranges
@@ -1065,7 +1015,7 @@ def waterfall(steps: Sequence[tuple[str, float, float, str, str]], width: int) -
     low, high = min(float(frame["low"].min()), 0.0), float(frame["high"].max())
     y = _rows(height)
     x = alt.X("low:Q", axis=None, scale=dict(domain=[low, high or 1.0], nice=False))
-    base = alt.Chart(frame)
+    base = _chart(frame)
     joins = frame.iloc[:-1].assign(row2=frame["row"].iloc[1:].to_numpy())
     inner = width - 104
     return _layered(
@@ -1073,7 +1023,7 @@ def waterfall(steps: Sequence[tuple[str, float, float, str, str]], width: int) -
             base.mark_bar(orient="horizontal", size=15).encode(
                 x=x, x2=alt.X2("high:Q"), y=y, color=alt.Color("colour:N", scale=None)
             ),
-            alt.Chart(joins).mark_rule(color=INK, strokeDash=[2, 2]).encode(
+            _chart(joins).mark_rule(color=INK, strokeDash=[2, 2]).encode(
                 x=alt.X("end:Q"), y=y, y2=alt.Y2("row2:Q")
             ),
             base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
@@ -1120,7 +1070,7 @@ def ranges(
             labelExpr=f"datum.value == 0 ? '0' : format(datum.value, '{number_format}')",
         ),
     )  # fmt: skip
-    base = alt.Chart(frame)
+    base = _chart(frame)
     inner = width - 24
     return _layered(
         [
@@ -1181,17 +1131,17 @@ def bands(
     x = alt.X("x:Q", scale=across, axis=axis)
     y = alt.Y("value:Q", scale=dict(domain=[0, top], nice=False),
               axis=dict(title=axis_title, tickCount=4, format=",.0f"))  # fmt: skip
-    base = alt.Chart(frame)
+    base = _chart(frame)
     marks = pd.DataFrame([{"x": at + 1.0, "text": words} for at, words in guides])
     layers = [
         base.mark_rect().encode(x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2Datum(0),
                                 color=alt.Color("colour:N", scale=None)),
-        alt.Chart(marks).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=x),
-        alt.Chart(marks).mark_text(align="left", baseline="top", dx=4, fontSize=11, color=INK,
+        _chart(marks).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=x),
+        _chart(marks).mark_text(align="left", baseline="top", dx=4, fontSize=11, color=INK,
                                    lineBreak="\n").encode(
             x=x, y=alt.value(0), text=alt.Text("text:N")),
     ]  # fmt: skip
-    written = alt.Chart(frame if not narrow else frame[frame["last"]]).encode(
+    written = _chart(frame if not narrow else frame[frame["last"]]).encode(
         x=alt.X("middle:Q"), y=y, text=alt.Text("text:N")
     )
     layers.append(written.mark_text(baseline="bottom", dy=-2, fontSize=10.5, color=INK))
@@ -1238,15 +1188,15 @@ def frontier(
     side: dict[str, Any] = (
         {"align": "right", "dx": 8} if mark[0] > right / 2 else {"align": "left", "dx": -8}
     )
-    base = alt.Chart(frame).encode(x=x, y=y)
+    base = _chart(frame).encode(x=x, y=y)
     layers = [
         base.mark_line(interpolate="step-after", color=SHADES[1], strokeWidth=2),
         base.mark_point(filled=True, size=90, opacity=1, color=NAVY),
         base.mark_text(align="left", baseline="bottom", dx=6, dy=-5, fontSize=12, color=INK)
         .encode(text="text:N"),
-        alt.Chart(other).mark_point(filled=True, shape="diamond", size=130, opacity=1,
+        _chart(other).mark_point(filled=True, shape="diamond", size=130, opacity=1,
                                     color=ORANGE).encode(x="x:Q", y="y:Q"),
-        alt.Chart(other).mark_text(baseline="bottom", dy=-10, fontSize=12, color=INK, **side)
+        _chart(other).mark_text(baseline="bottom", dy=-10, fontSize=12, color=INK, **side)
         .encode(x="x:Q", y="y:Q", text="text:N"),
     ]  # fmt: skip
     return _layered(layers, width - 90, 300)

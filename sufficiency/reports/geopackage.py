@@ -22,11 +22,11 @@ from shapely.geometry import LineString, Point
 from shapely.geometry.base import BaseGeometry
 
 from sufficiency.reports import layouts, place_map
-from sufficiency.reports.charts import CHARCOAL, COLOURS, ORANGE, SHADES
+from sufficiency.reports.charts import CHARCOAL, COLOURS, INK, ORANGE, SHADES
 from sufficiency.reports.facts import GROUPS, UNMET, Run, as_float, as_int, group_of
-from sufficiency.reports.suppression import THRESHOLD
 from sufficiency.vocabulary import (
     KINDS,
+    THRESHOLD,
     academic_year_label,
 )
 from sufficiency.writing import OPEN_ELSEWHERE, file_aside
@@ -43,6 +43,10 @@ SHAPES: Final = {
 }
 """Shape of a group of kinds, as on the map of the report."""
 NO_CHILDREN: Final = "#d9d9d9"
+EDGE: Final = "#8a8f92"
+"""Of an area: lines of journeys lie over it, and must be told from it."""
+CLOSER: Final = 100_000
+"""Scale from which on every provision has its name beside it."""
 
 
 @dataclass(frozen=True)
@@ -203,8 +207,13 @@ def _provisions(run: Run) -> Layer:
         "places where the plan sets no limit. Provision near every home, such as mainstream "
         "schools, is one row without a place on the map.",
         frame,
-        categories("group", [(g, g, COLOURS[g], SHAPES[g]) for g in GROUPS], 3.2),
-    )
+        categories(
+            "group", [(g, g, COLOURS[g], SHAPES[g]) for g in GROUPS], 3.2,
+            by_places(f'"{year_column("places", run.last)}", "{year_column("children", run.last)}"',
+                      1.6),
+            Names('"name"', CLOSER),
+        ),
+    )  # fmt: skip
 
 
 def provision_point(run: Run, name: str) -> Point | None:
@@ -241,6 +250,8 @@ def schemes_layer(run: Run) -> Layer:
             [("opens", "Opens in the plan", ORANGE, "star"),
              ("does not open", "Does not open", NO_CHILDREN, "star")],
             4.5,
+            by_places('"places"', 3.0),
+            Names("""if("drawn" = 'opens', "name", '')"""),
         ),
     )  # fmt: skip
 
@@ -392,15 +403,43 @@ def _write_styles(found: Sequence[Layer], target: Path, time: str) -> None:
 # ------------------------------------------------------------------ styles as QGIS writes them
 
 
-def categories(column: str, found: Sequence[tuple[str, str, str, str]], size: float) -> str:
+@dataclass(frozen=True)
+class Names:
+    """What is written beside a point.
+
+    Attributes:
+        words: an expression of QGIS, such as ``"name"``.
+        closer: the scale from which on it is written, 1 to this number; 0 at every scale.
+    """
+
+    words: str
+    closer: int = 0
+
+
+def by_places(places: str, least: float) -> str:
+    """Size of a point in millimetres as an expression of QGIS: its surface grows with places."""
+    return f"{least} + 0.25 * sqrt(coalesce({places}, 0))"
+
+
+def categories(
+    column: str,
+    found: Sequence[tuple[str, str, str, str]],
+    size: float,
+    sized: str = "",
+    names: Names | None = None,
+) -> str:
     """Points by the words of a column.
 
     Args:
         column: of the layer.
         found: (value, label, colour, shape).
-        size: millimetres.
+        size: millimetres, in the legend and, where no expression is given, on the map.
+        sized: an expression for the size of each, from :func:`by_places`.
+        names: what is written beside them.
     """
     root, renderer = _style("categorizedSymbol", {"attr": column})
+    if names is not None:
+        _label(root, names)
     parts = ElementTree.SubElement(renderer, "categories")
     symbols = ElementTree.SubElement(renderer, "symbols")
     for number, (value, label, colour, shape) in enumerate(found):
@@ -408,7 +447,7 @@ def categories(column: str, found: Sequence[tuple[str, str, str, str]], size: fl
             parts, "category",
             {"value": value, "label": label, "symbol": str(number), "render": "true"},
         )  # fmt: skip
-        _marker(symbols, str(number), colour, shape, size)
+        _marker(symbols, str(number), colour, shape, size, sized)
     return _text(root)
 
 
@@ -458,7 +497,12 @@ def _text(root: ElementTree.Element) -> str:
 
 
 def _symbol(
-    symbols: ElementTree.Element, name: str, sort: str, drawn: str, options: Mapping[str, str]
+    symbols: ElementTree.Element,
+    name: str,
+    sort: str,
+    drawn: str,
+    options: Mapping[str, str],
+    sized: str = "",
 ) -> None:
     symbol = ElementTree.SubElement(symbols, "symbol", {"name": name, "type": sort, "alpha": "1"})
     layer = ElementTree.SubElement(
@@ -466,7 +510,52 @@ def _symbol(
     )
     values = ElementTree.SubElement(layer, "Option", {"type": "Map"})
     for key, value in options.items():
-        ElementTree.SubElement(values, "Option", {"name": key, "value": value, "type": "QString"})
+        _option(values, key, value)
+    if sized:
+        given = ElementTree.SubElement(layer, "data_defined_properties")
+        every = ElementTree.SubElement(given, "Option", {"type": "Map"})
+        _option(every, "name", "")
+        size = _option(_option(every, "properties"), "size")
+        _option(size, "active", "true", "bool")
+        _option(size, "expression", sized)
+        # 3 stands for an expression, where 2 would be a column.
+        _option(size, "type", "3", "int")
+        _option(every, "type", "collection")
+
+
+def _option(
+    parent: ElementTree.Element, name: str, value: str | None = None, sort: str = "QString"
+) -> ElementTree.Element:
+    """A setting as QGIS writes one; without a value it holds others."""
+    more = {"type": "Map"} if value is None else {"value": value, "type": sort}
+    return ElementTree.SubElement(parent, "Option", {"name": name, **more})
+
+
+def _label(root: ElementTree.Element, names: Names) -> None:
+    """Words beside points, dark on a white edge; those without room are left out by QGIS."""
+    root.set("labelsEnabled", "1")
+    root.set("styleCategories", "Symbology|Labeling")
+    labels = ElementTree.SubElement(root, "labeling", {"type": "simple"})
+    settings = ElementTree.SubElement(labels, "settings", {"calloutType": "simple"})
+    style = ElementTree.SubElement(
+        settings, "text-style",
+        {"fieldName": names.words, "isExpression": "1", "fontFamily": "Arial", "fontSize": "8",
+         "fontSizeUnit": "Point", "textColor": _colour(INK), "textOpacity": "1"},
+    )  # fmt: skip
+    ElementTree.SubElement(
+        style, "text-buffer",
+        {"bufferDraw": "1", "bufferSize": "0.8", "bufferSizeUnits": "MM",
+         "bufferColor": "255,255,255,255", "bufferOpacity": "0.85"},
+    )  # fmt: skip
+    # 6: around the point, where a map-maker would put it.
+    ElementTree.SubElement(
+        settings,
+        "placement",
+        {"placement": "6", "dist": "0.6", "distUnits": "MM", "offsetType": "1"},
+    )
+    # QGIS calls the largest number of a scale, from which on words are seen, its greatest.
+    seen = {"scaleVisibility": "1", "scaleMin": "0", "scaleMax": str(names.closer)}
+    ElementTree.SubElement(settings, "rendering", seen if names.closer else {})
 
 
 def _colour(hexadecimal: str) -> str:
@@ -474,15 +563,17 @@ def _colour(hexadecimal: str) -> str:
     return f"{red},{green},{blue},255"
 
 
-def _marker(symbols: ElementTree.Element, name: str, colour: str, shape: str, size: float) -> None:
+def _marker(
+    symbols: ElementTree.Element, name: str, colour: str, shape: str, size: float, sized: str
+) -> None:
     options = {"name": shape, "color": _colour(colour), "outline_color": "11,12,12,255",
                "outline_width": "0.3", "outline_width_unit": "MM", "size": f"{size}",
                "size_unit": "MM"}  # fmt: skip
-    _symbol(symbols, name, "marker", "SimpleMarker", options)
+    _symbol(symbols, name, "marker", "SimpleMarker", options, sized)
 
 
 def _fill(symbols: ElementTree.Element, name: str, colour: str) -> None:
-    options = {"color": _colour(colour), "style": "solid", "outline_color": _colour(CHARCOAL),
+    options = {"color": _colour(colour), "style": "solid", "outline_color": _colour(EDGE),
                "outline_style": "solid", "outline_width": "0.16",
                "outline_width_unit": "MM"}  # fmt: skip
     _symbol(symbols, name, "fill", "SimpleFill", options)

@@ -32,7 +32,6 @@ from sufficiency.reports import geopackage, layouts
 from sufficiency.reports.charts import COLOURS
 from sufficiency.reports.facts import GROUPS, UNMET, Run, as_float, as_int, group_of
 from sufficiency.reports.suppression import (
-    THRESHOLD,
     WITHHELD,
     Margin,
     Protected,
@@ -48,6 +47,7 @@ from sufficiency.vocabulary import (
     LOWEST_YEAR_GROUP,
     NEEDS,
     STATEMENT,
+    THRESHOLD,
     academic_year_label,
     financial_year_label,
     no_formula,

@@ -41,16 +41,13 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from sufficiency.problems import NotReleasableError
+from sufficiency.vocabulary import LEAST_THRESHOLD, THRESHOLD
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Key = tuple[Any, ...]
 _Name = tuple[str, Key]
 
-THRESHOLD: Final = 6
-"""Counts from 1 to below it are held back, unless the caller says otherwise."""
-LEAST_THRESHOLD: Final = 3
-"""Below it, "fewer than 2" would tell the number."""
 WIDTH: Final = 2
 """Least width of the range in which the release leaves a small count: three possible numbers."""
 LARGEST_DENOMINATOR: Final = 5040

@@ -444,6 +444,24 @@ def sheets(run: Run) -> list[Sheet]:
     ]
 
 
+def _other_forecasts(run: Run) -> list[Sheet]:
+    """How many children other forecasts of the same inputs expect; no sheet where there is none."""
+    if not run.demand_band:
+        return []
+    basis = str(dict(run.stamp["demand_band"])["basis"])
+    return [
+        Sheet(
+            "Other forecasts", "Children with a plan that other forecasts expect",
+            "The least and the most children by academic year, beside this plan's.", "run.json",
+            [Column("Academic year", "September to August"),
+             *(Column(name, CHILDREN, "count") for name in ("Least", "This plan", "Most"))],
+            [(academic_year_label(y), least, run.children(y), most)
+             for y, (least, most) in run.demand_band.items()],
+            note=f"All kinds of provision, the whole authority; the band is of {basis}.",
+        )
+    ]  # fmt: skip
+
+
 def _years(run: Run, unit: str = CHILDREN) -> list[Column]:
     return [Column(label, unit, "count", added=True) for label in run.labels]
 
@@ -509,6 +527,7 @@ def _children(run: Run) -> list[Sheet]:
             chart=Chart("Children with a plan by group of provision", "stacked",
                         [(i, COLOURS[g], False) for i, g in enumerate(groups)], True, CHILDREN),
         ),
+        *_other_forecasts(run),
         Sheet(
             "Mix by need", "Children by primary need and kind of provision",
             "Children by primary need, kind of provision and academic year.",

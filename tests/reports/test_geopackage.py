@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 from xml.etree import ElementTree
@@ -155,6 +157,112 @@ def test_the_file_is_a_valid_geopackage(small_run: Path) -> None:
         [program, "-ro", "-al", "-so", str(small_run / "plan.gpkg")], capture_output=True, text=True
     )
     assert said.returncode == 0 and not said.stderr, said.stderr
+
+
+QGIS = r"""
+import json, os, sys
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+from qgis.core import (
+    QgsApplication, QgsExpression, QgsExpressionContext, QgsExpressionContextUtils,
+    QgsMapRendererParallelJob, QgsMapSettings, QgsRenderContext, QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtGui import QColor
+
+app = QgsApplication([], False)
+said = []
+app.messageLog().messageReceived.connect(lambda text, tag, level: said.append([level, tag, text]))
+app.initQgis()
+found, layers = {}, []
+for name in sys.argv[2:]:
+    # Opened as a user opens it: QGIS itself looks for the style.
+    layer = QgsVectorLayer(f"{sys.argv[1]}|layername={name}", name, "ogr")
+    layers.append(layer)
+    renderer, words = layer.renderer(), []
+    context = QgsRenderContext()
+    symbols = renderer.symbols(context)
+    for symbol in symbols:
+        for part in range(symbol.symbolLayerCount()):
+            given = symbol.symbolLayer(part).dataDefinedProperties()
+            words += [given.property(k).expressionString() for k in given.propertyKeys()]
+    if layer.labelsEnabled():
+        words.append(layer.labeling().settings().fieldName)
+    context = QgsExpressionContext(QgsExpressionContextUtils.globalProjectLayerScopes(layer))
+    values = []
+    for text in words:
+        expression = QgsExpression(text)
+        for feature in layer.getFeatures():
+            context.setFeature(feature)
+            values.append(expression.evaluate(context))
+            assert not expression.hasEvalError(), expression.evalErrorString()
+        assert not expression.hasParserError(), expression.parserErrorString()
+    settings = QgsMapSettings()
+    settings.setLayers([layer])
+    settings.setOutputSize(QSize(500, 400))
+    settings.setBackgroundColor(QColor("white"))
+    settings.setDestinationCrs(layer.crs())
+    extent = layers[0].extent()
+    extent.scale(1.1)
+    settings.setExtent(extent)
+    job = QgsMapRendererParallelJob(settings)
+    job.start()
+    job.waitForFinished()
+    image = job.renderedImage()
+    inks = {image.pixel(x, y) for x in range(0, 500, 2) for y in range(0, 400, 2)}
+    found[name] = {
+        "valid": layer.isValid(), "crs": layer.crs().authid(), "rows": layer.featureCount(),
+        "renderer": renderer.type(),
+        "column": renderer.classAttribute(), "symbols": len(symbols),
+        "named": layer.labelsEnabled(),
+        "words": words, "blank": values.count(None), "inks": len(inks),
+        "errors": [error.message for error in job.errors()],
+    }
+    # Last, since it takes the renderer away.
+    found[name]["stored"] = bool(layer.loadDefaultStyle()[1])
+print(json.dumps({"layers": found, "said": said}))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def with_qgis() -> str | None:
+    """An interpreter that knows QGIS: this one, or the machine's own."""
+    for path in (sys.executable, "/usr/bin/python3"):
+        if Path(path).exists():
+            asked = subprocess.run([path, "-c", "import qgis.core"], capture_output=True)
+            if asked.returncode == 0:
+                return path
+    return None
+
+
+def test_qgis_itself_opens_and_draws_every_layer_in_its_stored_style(small_run: Path) -> None:
+    program = with_qgis()
+    if program is None:
+        pytest.skip("QGIS for Python (python3-qgis) is not installed")
+    opened = subprocess.run(
+        [program, "-c", QGIS, str(small_run / "plan.gpkg"), *LAYERS],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert opened.returncode == 0, opened.stderr
+    found = json.loads(opened.stdout.splitlines()[-1])
+    # Which grid the machine has for degrees is no matter of the file's.
+    assert [s for s in found["said"] if "coordinate operation" not in s[2]] == []
+    styles = pyogrio.read_dataframe(small_run / "plan.gpkg", layer="layer_styles")
+    stored = dict(zip(styles["f_table_name"], styles["styleQML"], strict=True))
+    for name in LAYERS:
+        layer, root = found["layers"][name], ElementTree.fromstring(stored[name])
+        renderer = root.find("renderer-v2")
+        assert renderer is not None
+        assert layer["valid"] and layer["stored"] and layer["crs"] == "EPSG:27700"
+        assert layer["rows"] == len(read(small_run, name))
+        assert (layer["renderer"], layer["column"]) == (renderer.get("type"), renderer.get("attr"))
+        assert layer["symbols"] == len(renderer.findall("symbols/symbol"))
+        assert layer["named"] == (root.get("labelsEnabled") == "1") == (name in LAYERS[2:])
+        assert layer["errors"] == [] and layer["blank"] == 0
+        if name != "desire_lines":
+            assert layer["inks"] > 3
+    sized = [w for w in found["layers"]["schemes"]["words"] if "sqrt" in w]
+    assert len(sized) == 2 and '"places"' in sized[0]
 
 
 def test_names_are_text_and_an_empty_layer_is_a_layer(run: Path) -> None:

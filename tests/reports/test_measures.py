@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -220,24 +221,37 @@ def test_areas_of_the_map_add_up_to_the_gaps(run: Run, small_run: Path) -> None:
     assert counts["needing"].sum() == pytest.approx(last["children_needing"].sum(), abs=1e-4)
 
 
-def test_heat_maps_hold_every_phase_place_and_year(run: Run, small_run: Path, page: Tables) -> None:
+def test_heat_maps_hold_every_phase_place_and_year(run: Run, small_run: Path) -> None:
     gaps = csv(small_run, "gaps")
-    phase = gaps.groupby("phase")["gap_without_schemes"].sum().idxmax()
-    shown = page.table(f"{fmt.capital_first(str(phase))} age: children without a local state place")
-    part = gaps[gaps["phase"] == phase]
-    place = part.groupby("locality")["gap_without_schemes"].sum().idxmax()
-    # Designations repeat localities; the last one of the table is read back.
-    here = set(part.loc[part["locality"] == place, "designation"])
-    designation = [d for d in dict(run.rule("designations")) if d in here][-1]
-    mine = part[(part["designation"] == designation) & (part["locality"] == place)]
-    values = mine.set_index("academic_year")[["gap_without_schemes", "gap"]]
-    for words, column in (("committed only", "gap_without_schemes"), ("with schemes", "gap")):
-        row = shown[f"{place}, {words}"]
-        for label, cell in zip(run.labels, row, strict=True):
-            if label in values.index:
-                assert cell == fmt.count(values.at[label, column])
-            else:
-                assert cell.startswith(fmt.NONE)
+    phase = str(gaps.groupby("phase")["gap_without_schemes"].sum().idxmax())
+    source = (small_run / "report.html").read_text(encoding="utf-8")
+    shown = [f for f in re.findall(r"<figure.*?</figure>", source, re.S) if 'class="heat"' in f]
+    title = f'<p class="chart-title">{fmt.capital_first(phase)}: '
+    mine = next(f for f in shown if title in f)
+    part = gaps[gaps["phase"] == phase].set_index(["designation", "locality", "academic_year"])
+    tables = re.findall(r"<table>(.*?)</table>", mine, re.S)
+    assert len(tables) == 2
+    for text, column in zip(tables, ("gap_without_schemes", "gap"), strict=True):
+        assert re.findall(r"<span>(.*?)</span>", text) == run.labels
+        designation, seen, shades = "", set(), set()
+        for row in re.findall(r"<tr.*?</tr>", text.split("</thead>")[1], re.S):
+            name = str(re.findall(r"<th.*?>(.*?)</th>", row)[0])
+            cells = re.findall(r'<td(?: class="tone-(\d)")?>(.*?)</td>', row)
+            if not cells:
+                designation = name
+                continue
+            seen.add((designation, name))
+            for label, (shade, words) in zip(run.labels, cells, strict=True):
+                at = (designation, name, label)
+                if at not in part.index:
+                    assert words == fmt.NONE and not shade
+                    continue
+                value = float(part.at[at, column])
+                assert words == ("" if value < 0.5 else f"{int(value + 0.5):,d}")
+                assert bool(shade) == (value >= 0.5)
+                shades.add(shade)
+        assert seen == {key[:2] for key in part.index}
+        assert len(shades) > 1
 
 
 def test_milestones_are_counted_back(run: Run, small_run: Path, page: Tables, book: dict) -> None:
@@ -309,3 +323,13 @@ def test_run_of_one_forecast_shows_no_band(run: Run, small_run: Path) -> None:
     assert "No band is drawn" in text
     stamp = json.loads((small_run / "run.json").read_text(encoding="utf-8"))
     assert stamp["draw"] == 0
+
+
+def test_the_workbook_has_what_other_forecasts_expect(small_run: Path, book: dict) -> None:
+    stamp = json.loads((small_run / "run.json").read_text(encoding="utf-8"))
+    mix = csv(small_run, "mix").groupby("academic_year")["children"].sum()
+    rows = {row[0]: row[1:] for row in book["Other forecasts"]}
+    assert list(rows) == list(stamp["demand_band"]["years"])
+    for label, (least, most) in stamp["demand_band"]["years"].items():
+        assert rows[label] == pytest.approx((least, mix[label], most))
+        assert least <= mix[label] <= most

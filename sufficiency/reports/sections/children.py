@@ -16,6 +16,8 @@ from sufficiency.reports.blocks import (
     Cell,
     Figure,
     Heading,
+    HeatMap,
+    HeatRow,
     Items,
     Row,
     Section,
@@ -597,7 +599,7 @@ def _designations(run: Run) -> list[str]:
     return known + sorted(set(gaps["designation"]) - set(known))
 
 
-def _gap_map(run: Run, phase: str, largest: float) -> Figure:
+def _gap_map(run: Run, phase: str, largest: float) -> HeatMap:
     """Gaps of one phase by locality and designation, every year, without and with schemes."""
     gaps = run.plan.gaps
     part = gaps[gaps["phase"] == phase]
@@ -609,35 +611,18 @@ def _gap_map(run: Run, phase: str, largest: float) -> Figure:
         for r in records(part)
     }  # fmt: skip
     shown = run.without is not None
-    grids: list[list[charts.HeatRow]] = [[], []]
-    rows: list[Row] = []
+    grids: list[list[HeatRow]] = [[], []]
     for designation in _designations(run):
         if designation not in set(part["designation"]):
             continue
         for grid in grids:
-            grid.append(charts.HeatRow(designation))
-        rows.append(Row(designation))
+            grid.append(HeatRow(designation))
         for locality in localities:
             pairs = [cells.get((locality, designation, y)) for y in run.years]
             if all(p is None for p in pairs):
                 continue
             for at, grid in enumerate(grids):
-                grid.append(charts.HeatRow(locality, [p[at] if p else None for p in pairs]))
-            listed = [("with schemes", 1)]
-            if shown:
-                listed.insert(0, ("committed only", 0))
-            for words, at in listed:
-                rows.append(
-                    Row(
-                        f"{locality}, {words}" if shown else locality,
-                        [
-                            Cell(fmt.NONE, "nobody needs such a place")
-                            if p is None
-                            else Cell(fmt.count(p[at]), tone=str(charts.heat_level(p[at], largest)))
-                            for p in pairs
-                        ],
-                    )
-                )
+                grid.append(HeatRow(locality, [p[at] if p else None for p in pairs]))
     total = part.groupby("academic_year")[["gap", "gap_without_schemes"]].sum()
     end = as_float(total["gap"].get(run.last, 0.0))
     before = as_float(total["gap_without_schemes"].get(run.last, 0.0))
@@ -659,23 +644,17 @@ def _gap_map(run: Run, phase: str, largest: float) -> Figure:
         else [("Gap", grids[1])]
     )
     labels = run.labels
-    return Figure(
+    return HeatMap(
         title=title,
         caption=(
             f"Children of {phase} age who need more than a mainstream class and are not in a local "
             f"state place, by area of need and locality, {run.authority}; {labels[0]} actual, "
             "later years projected. The darker, the more children, on one scale for all phases; "
-            "dash: nobody needs such a place; pale without a number: fewer than half a child. "
-            "Source: tables/gaps.csv."
+            "dash: nobody needs such a place; pale without a number: fewer than half a child."
         ),
-        alt=f"{title}.{worst}",
-        draw=lambda width: charts.render(charts.heat_grid(pictures, labels, width, largest)),
-        table=Table(
-            caption=f"{name} age: children without a local state place",
-            headers=["Locality", *labels],
-            rows=rows,
-            source="tables/gaps.csv",
-            folded="Numbers behind this chart",
-            dense=True,
-        ),
+        told=f"{title}.{worst}",
+        columns=labels,
+        grids=pictures,
+        largest=largest,
+        source="tables/gaps.csv",
     )

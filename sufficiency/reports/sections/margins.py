@@ -119,12 +119,12 @@ def _places(finding: Finding) -> Section:
                 "is worth nothing.", "note",
             )
         )  # fmt: skip
-    answer, *more = finding.sentences
+    # What the checks say is the answer to the next question, and is not said twice.
     return Section(
         "places",
         "What is one more place worth?",
-        answer,
-        " ".join(more[:1]),
+        finding.sentences[0],
+        "",
         "Worth is what the least cost of placing all children falls by, with the schemes of the "
         "plan; building the place is not charged, place funding stands in the last column. It is "
         "in money where fees and transport are saved, and in priced failures where crowding or "

@@ -97,7 +97,7 @@ def _schedule_chart(run: Run) -> Figure:
             "name": [f"{i}. {name}" for i, name in enumerate(opened["name"], start=1)],
             "detail": [
                 f"{fmt.places(as_float(r.places))}, {fmt.pounds(as_float(r.capital_pounds))}"
-                + (", already committed" if r.status == "committed" else "")
+                + (", committed" if r.status == "committed" else "")
                 for r in records(opened)
             ],
             "opens": opened["opens"].astype(int),
