@@ -45,6 +45,13 @@ FINER = 20
 REMEMBERED_PLANS = 12
 """Plans that are kept in mind at once for other schedules to be placed near them."""
 
+DEAR = 3000.0
+"""Reduced cost, pounds, above which a reserve is left out at first of a model made near a plan:
+where its schedule differs little, hardly anybody needs a last resort that the plan did not."""
+
+FEW = 0.01
+"""As MANY, of a model that is made near a plan: it is small, and its interior point soon found."""
+
 CLIMBS = 8
 """Climbs for switches between 0 and 1, at most."""
 
@@ -93,6 +100,8 @@ class ClimbedPlacements:
         self._climbs: list[tuple[Floats, Floats]] = []
         self._certain: dict[bytes, Placed] = {}
         self._plans: dict[bytes, Placed] = {}
+        self._wanted = np.zeros(len(form.cost), dtype=bool)
+        self._doubted = np.zeros(len(form.row_lower), dtype=bool)
         self._last: tuple[_Model, Vertex] | None = None
         self.latest: Placed | None = None
         """What the last climb or round found, whether or not it was the last that was needed."""
@@ -125,6 +134,7 @@ class ClimbedPlacements:
         """The same for another thread; what either learns is its own."""
         other = copy.copy(self)
         other._climbs, other._plans, other._last, other.latest = [], {}, None, None
+        other._wanted, other._doubted = self._wanted.copy(), self._doubted.copy()
         return other
 
     def recall(self, placed: Placed, *, certain: bool) -> None:
@@ -185,8 +195,9 @@ class ClimbedPlacements:
         exact: float = EXACT,
         known: float = math.inf,
     ) -> Placed | None:
-        """As :meth:`Placements.place`; unless ``exact`` is 0, a part of the gap will do."""
-        if exact > 0:
+        """As :meth:`Placements.place`; where ``exact`` is no finer than a search asks, a part of
+        the gap will do."""
+        if exact >= EXACT:
             exact = max(exact, self._options.gap / FINER)
         left = _clock(time_limit)
         if self._last is not None and np.array_equal(self._last[0].switches, switches):
@@ -198,7 +209,12 @@ class ClimbedPlacements:
             plan = min(
                 self._plans.values(), key=lambda p: float(np.abs(p.switches - switches).sum())
             )
-            return self._begun(self._changed(plan, switches), stop, left, exact, known)
+            changed = self._changed(plan, switches)
+            try:
+                return self._begun(changed, stop, left, exact, known, lean=True)
+            except Infeasible:
+                # A last resort that was left out may be what somebody needs.
+                return self._begun(changed, stop, left, exact, known)
         far = [float(np.abs(other - switches).sum()) for _, other in self._climbs]
         prices, cooling = self._first[0], SLOW
         if far:
@@ -255,9 +271,10 @@ class ClimbedPlacements:
         left: Callable[[], float | None],
         exact: float,
         known: float,
+        lean: bool = False,
     ) -> Placed | None:
-        """The same from where a climb has ended."""
-        model = _Model(self, climbed)
+        """The same from where a climb has ended; ``lean``: from near a plan, with fewer columns."""
+        model = _Model(self, climbed, lean=lean)
         # What only switches bear upon costs the same whatever children do.
         if not model.settle_aside(stop):
             return None
@@ -294,6 +311,9 @@ class ClimbedPlacements:
                 if len(broken) and distance <= exact:
                     # Rows alone are soon mended; whether columns are still worth it is seen then.
                     cheap = cheap[:0]
+                # What one schedule needed, others near it are likely to need as well.
+                self._wanted[cheap] = True
+                self._doubted[broken] = True
                 model.change(broken, cheap, found)
             seconds = left()
             if seconds is not None and seconds <= 0:
@@ -314,7 +334,7 @@ def _clock(time_limit: float | None) -> Callable[[], float | None]:
 class _Model:
     """The linear model of one :meth:`ClimbedPlacements.place`, remade each round."""
 
-    def __init__(self, owner: ClimbedPlacements, climbed: Climbed) -> None:
+    def __init__(self, owner: ClimbedPlacements, climbed: Climbed, *, lean: bool = False) -> None:
         form, prices, structure = owner.form, owner.prices, owner._structure
         self._owner, self.switches = owner, np.round(climbed.switches)
         self._aside = np.zeros(0)
@@ -335,13 +355,20 @@ class _Model:
         first = able[changes(structure.choice[able])]
         self._anchor[structure.choice[first]] = first
         self._choices = structure.choice[first]
-        held = self._open & (structure.reserve | (share > HELD))
+        self._many = FEW if lean else MANY
+        reserve = structure.reserve
+        if lean:
+            reserve = owner._wanted | (reserve & (reduced <= DEAR))
+        held = self._open & (reserve | (share > HELD))
         near = reduced <= NEAR * np.abs(climbed.prices[structure.choice])
         held |= self._open & near
         held[owner._plain] = True
         held[first] = False
         self._held = np.flatnonzero(held)
-        self._guarded = self._choices[share[first] < SURE]
+        doubted = share[first] < SURE
+        if lean:
+            doubted |= owner._doubted[self._choices]
+        self._guarded = self._choices[doubted]
         self._basis: tuple[NDArray[np.int8], NDArray[np.int8]] | None = None
         right = form.row_lower[self._choices]
         mean = float(np.abs(right * climbed.prices[self._choices]).sum())
@@ -464,5 +491,5 @@ class _Model:
         self._guarded = np.concatenate([self._guarded, broken])
         rows = np.concatenate([found.rows, np.ones(len(broken), dtype=np.int8)])
         columns = np.concatenate([status[self._held], stiff])
-        few = len(broken) + len(cheap) < MANY * len(rows)
+        few = len(broken) + len(cheap) < self._many * len(rows)
         self._basis = (columns, rows) if few else None
