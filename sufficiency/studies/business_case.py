@@ -219,7 +219,7 @@ class _Study:
             + len(self._modest())
             + sum(1 + (self._later([s, *self.dependants(s)]) is not None) for s in wanted)
         )
-        self._answered, self._placed, self._seconds, self._near = 0, 0, 0.0, False
+        self._answered, self._near, self._lasted = 0, False, list[float]()
         self.within_pounds = 0.0
 
     def begin(self, plan: Plan) -> None:
@@ -247,8 +247,9 @@ class _Study:
 
     def _progress(self, words: str) -> None:
         said = f"{words} ({self._answered + 1} of {self.total}"
-        if self._placed > 1:
-            left = self._seconds / self._placed * (self.total - self._answered)
+        if len(self._lasted) > 1:
+            # The package's options, which come first, take longer than one scheme does.
+            left = sum(self._lasted[-6:]) / len(self._lasted[-6:]) * (self.total - self._answered)
             said += f", about {fmt.seconds(left)} left" if left >= 1 else ""
         self._tell(said + ")")
 
@@ -262,8 +263,7 @@ class _Study:
             self._near = True
         found = self.placing.placed_for(opens, within=WITHIN)
         if dict(opens) != self.opened:
-            self._placed += 1
-            self._seconds += time.monotonic() - clock
+            self._lasted.append(time.monotonic() - clock)
         return found
 
     def _key(self, opens: Schedule) -> str:
