@@ -122,15 +122,21 @@ def _gigabytes(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 256:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1 to 256")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0 to 2147483647")
     return int(text)
 
 
 def _threshold(text: str) -> int:
     from sufficiency.reports import LEAST_THRESHOLD
 
-    if not text.isdigit() or not LEAST_THRESHOLD <= int(text) <= 100:
+    if not text.isdecimal() or not LEAST_THRESHOLD <= int(text) <= 100:
         raise argparse.ArgumentTypeError(
             f"{text!r} must be a whole number from {LEAST_THRESHOLD} to 100"
         )
@@ -182,7 +188,7 @@ def _parser(given: AbstractSet[str]) -> argparse.ArgumentParser:
     )
     command.add_argument("--threads", metavar="N", type=_whole, default=2,
                          help="solver threads (default: 2)")  # fmt: skip
-    command.add_argument("--seed", metavar="N", type=_whole, default=1,
+    command.add_argument("--seed", metavar="N", type=_seed, default=1,
                          help="solver seed (default: 1)")  # fmt: skip
     command.add_argument(
         "--whole-children",
@@ -350,7 +356,7 @@ def _add_choices(
 
 
 def _points(text: str) -> int:
-    if not text.isdigit() or not 2 <= int(text) <= 50:
+    if not text.isdecimal() or not 2 <= int(text) <= 50:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 2 to 50")
     return int(text)
 
@@ -394,7 +400,7 @@ def _add_search(
                          help=f"longest search for one answer (default: {seconds:g})")  # fmt: skip
     command.add_argument("--threads", metavar="N", type=_whole, default=2,
                          help="solver threads (default: 2)")  # fmt: skip
-    command.add_argument("--seed", metavar="N", type=_whole, default=1,
+    command.add_argument("--seed", metavar="N", type=_seed, default=1,
                          help="solver seed (default: 1)")  # fmt: skip
 
 
@@ -508,14 +514,15 @@ def _audit(asked: argparse.Namespace, out: Console) -> int:
 def _audited(folder: Path) -> AuditResult:
     from sufficiency.audit import RunFolderError, audit_run
 
+    remedy = "give the folder that 'sufficiency optimise' wrote."
+    if not folder.is_dir():
+        raise InputError([Problem("there is no such folder.", remedy, file=str(folder))])
     try:
         return audit_run(folder)
     except (RunFolderError, OSError, ValueError) as error:
         raise InputError(
-            [Problem(f"this run cannot be audited: {error}",
-                     "give the folder that 'sufficiency optimise' wrote.",
-                     file=str(folder))]
-        ) from error  # fmt: skip
+            [Problem(f"this run cannot be audited: {error}", remedy, file=str(folder))]
+        ) from error
 
 
 def _show_audit(out: Console, result: AuditResult) -> int:

@@ -113,9 +113,9 @@ class Stopped(KeyboardInterrupt):
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the nearest known word, or an empty string."""
+    """The end of a message: ``; did you mean 'x'?`` where a known word is near, else a stop."""
     found = difflib.get_close_matches(word.casefold(), {k.casefold(): k for k in known}, n=1)
     if not found:
-        return ""
+        return "."
     original = {k.casefold(): k for k in known}[found[0]]
     return f"; did you mean {original!r}?"

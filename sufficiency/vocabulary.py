@@ -107,7 +107,7 @@ def parse_year(text: object) -> int:
 def year_group_name(year_group: int) -> str:
     """Write a year group: 0 is Reception, -1 is Nursery, 7 is Year 7."""
     if year_group < 0:
-        return "Nursery" if year_group == -1 else f"Nursery ({year_group})"
+        return "Nursery" if year_group == -1 else f"age {year_group + 4}"
     return "Reception" if year_group == 0 else f"Year {year_group}"
 
 

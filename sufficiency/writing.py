@@ -81,12 +81,12 @@ def folder_aside(folder: Path, what: str, remedy: str = SPACE) -> Iterator[Path]
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir(parents=True)
             yield aside
-            if folder.exists():
-                folder.rename(former)
             try:
+                if folder.exists():
+                    folder.rename(former)
                 aside.rename(folder)
-            except OSError:
-                if former.exists():
+            except BaseException:  # Ctrl-C between the two as well
+                if former.exists() and not folder.exists():
                     former.rename(folder)
                 raise
         finally:

@@ -131,7 +131,8 @@ def test_many_mistakes_are_told_at_once(
     [
         (["optimise", "smal"], "did you mean 'small'"),
         (["optimise", "small", "--model", "bases-frist"], "did you mean 'bases-first'"),
-        (["audit", "nowhere"], "nowhere"),
+        (["optimise", "zzzz"], "no scenario of this name. Found: 'zzzz'."),
+        (["audit", "nowhere"], "nowhere: there is no such folder"),
     ],
 )
 def test_a_mistyped_name_suggests_the_near_one(
@@ -141,7 +142,8 @@ def test_a_mistyped_name_suggests_the_near_one(
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--gap", "much"), ("--gap", "2"), ("--time-limit", "-1")]
+    ("option", "value"),
+    [("--gap", "much"), ("--gap", "2"), ("--time-limit", "-1"), ("--threads", "²")],
 )
 def test_a_mistyped_option_is_explained(
     option: str, value: str, capsys: pytest.CaptureFixture[str]
@@ -150,6 +152,10 @@ def test_a_mistyped_option_is_explained(
         main(["optimise", "small", option, value])
     assert ended.value.code == EXIT_BAD_INPUT
     assert value in capsys.readouterr().err
+
+
+def test_a_seed_may_be_any_that_the_solver_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Found: 'zzzz'" in refused(capsys, "optimise", "zzzz", "--seed", "20260401")
 
 
 def test_a_folder_that_is_no_run_is_not_replaced(

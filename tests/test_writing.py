@@ -63,8 +63,18 @@ def test_a_folder_takes_the_place_of_the_former_one_whole(tmp_path: Path) -> Non
     assert not hidden(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (PermissionError(13, "Permission denied"), InputError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
 def test_a_folder_that_cannot_be_put_in_place_leaves_the_former_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: BaseException,
+    told: type[BaseException],
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
@@ -73,12 +83,12 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_former_one(
 
     def refuse(path: Path, target: Path) -> Path:
         if "unfinished" in path.name:
-            raise PermissionError(13, "Permission denied")
+            raise fault
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
     with (
-        pytest.raises(InputError, match="the result could not be written"),
+        pytest.raises(told, match=r"the result could not be written|^$"),
         folder_aside(folder, "the result") as aside,
     ):
         (aside / "new").write_text("new")

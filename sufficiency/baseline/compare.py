@@ -143,7 +143,7 @@ def compare(today: Today, tables: Tables, phases: Sequence[str], base_year: int,
     recorded = tables.recorded
     for row in recorded[~recorded["phase"].isin(["", *phases])].to_dict("records"):
         problems.error(
-            f"is no phase of the planning model{near(row['phase'], phases) or '.'}",
+            f"is no phase of the planning model{near(row['phase'], phases)}",
             f"use one of: {', '.join(phases)}.",
             file=tables.file("recorded"), row=row["_row"], column="phase", value=row["phase"],
         )  # fmt: skip

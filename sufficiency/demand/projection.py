@@ -374,7 +374,7 @@ def band_of_variants(forecasts: Mapping[str, pd.DataFrame]) -> DemandBand:
     """
     children = {n: f.groupby("academic_year")["children"].sum() for n, f in forecasts.items()}
     totals = pd.DataFrame(children).fillna(0.0)
-    names = list(forecasts)
+    names = totals.sum().sort_values().index
     words = f"growth of new plans from the {names[0]} to the {names[-1]} variant"
     return DemandBand(words, _ends(totals.index, totals.min(axis=1), totals.max(axis=1)))
 

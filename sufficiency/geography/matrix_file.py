@@ -213,7 +213,7 @@ def _read(
     first = str(cells[headers[0]].iloc[0]) if headers and len(cells) else ""
     raise InputError(
         [Problem("no column and header of this file name known areas and destinations"
-                 f"{near(first, areas['area']) or '.'}",
+                 f"{near(first, areas['area'])}",
                  "use the identifiers or names of the areas and of the provisions or sites; or "
                  "write columns area, destination, minutes and km.",
                  file=file, row=2, value=first)]

@@ -280,7 +280,7 @@ def _of_authority(
     known = sorted({text for c in columns for text in names[c].unique() if text})
     if known:
         problems.error(
-            f"no area belongs to this authority{near(authority, known) or '.'}",
+            f"no area belongs to this authority{near(authority, known)}",
             "give its code or name as in the files.", file="--authority", value=authority,
         )  # fmt: skip
     elif not bounded:
@@ -398,7 +398,7 @@ def _localities(
         if not chosen:
             known = [str(column) for column in names]
             problems.error(
-                f"no such column{near(locality, known) or '.'}",
+                f"no such column{near(locality, known)}",
                 f"name one of: {', '.join(known[:12]) or 'none is there; give --lookup'}.",
                 file="--locality", value=locality,
             )  # fmt: skip

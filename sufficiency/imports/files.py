@@ -333,7 +333,7 @@ class CsvRows:
             remedy = "download it again with every column; do not rename or delete columns."
             hint = near(name, self.header)
             self._problems.error(
-                f"the column is missing{hint or '.'}", remedy, file=self.source.label, row=row,
+                f"the column is missing{hint}", remedy, file=self.source.label, row=row,
                 column=name,
             )  # fmt: skip
 

@@ -406,7 +406,7 @@ class _Reader:
             if not any(at[name] for name in names)
         ]
         for what in lacking:
-            hint = near(what, [h for h in header if h != "_row"]) or "."
+            hint = near(what, [h for h in header if h != "_row"])
             self.problems.error(f"the column is missing{hint}", "give a long table, a Mastodon C "
                                 "simulation or a SCAP forecast; see docs/inputs.md.",
                                 file=file, row=1, column=what)  # fmt: skip
@@ -825,7 +825,7 @@ def _check_places(forecast: _Forecast, areas: pd.DataFrame, file: str, problems:
         known = set(areas[column])
         named = sorted(set(forecast.rows[column]) - {""} - known)
         for name in named[:20]:
-            hint = near(str(name), map(str, known)) or "."
+            hint = near(str(name), map(str, known))
             problems.error(f"is no {column} of the table areas{hint}", "use the names of that "
                            "table.", file=file, column=column, value=name)  # fmt: skip
         if len(named) > 20:

@@ -98,10 +98,11 @@ def read_outline(path: Path, names: Sequence[str], problems: Problems) -> BaseGe
         mine = texts.isin(wanted).any(axis=1).to_numpy(dtype=bool)
         if not mine.any():
             known = sorted({str(v) for column in cells for v in cells[column] if _is_name(v)})
-            hint = next((h for h in (near(name, known) for name in names if name) if h), "")
+            hints = [near(name, known) for name in names if name]
+            hint = next((h for h in hints if h != "."), ".")
             shown = " or ".join(name for name in names if name) or "no name was given"
             problems.error(
-                f"none of its {len(shapes):,} features is the authority ({shown}){hint or '.'}",
+                f"none of its {len(shapes):,} features is the authority ({shown}){hint}",
                 "name the authority with --authority, or keep only its feature in the file.",
                 file=path.name,
             )

@@ -291,7 +291,7 @@ def know_overrides(register: Register, changes: pd.DataFrame, problems: Problems
     report_rows(
         problems.error, unknown, "provision", file,
         lambda row: (
-            f"is no URN of the download{near(str(row['provision']), _alike(row, urns)) or '.'}",
+            f"is no URN of the download{near(str(row['provision']), _alike(row, urns))}",
             "write a URN, or URN-RP or URN-SENU for resourced provision or a SEN unit.",
         ),
     )  # fmt: skip

@@ -289,7 +289,7 @@ def read_release(
     if len(problems.errors) > before:
         return None
     if not reader.names:
-        hint = near(reader.authority, reader.known.values()) or "."
+        hint = near(reader.authority, reader.known.values())
         problems.error(
             f"no row is of this authority{hint}",
             "give its code as in the column new_la_code, such as E10000008, or its name.",

@@ -412,7 +412,7 @@ def _known_places(
         unknown = ~rules["provision"].isin(set(table["provision"]))
         report_rows(
             problems.error, rules[unknown], "provision", mapping.name,
-            lambda row: (f"is no provision{near(str(row['provision']), table['provision']) or '.'}",
+            lambda row: (f"is no provision{near(str(row['provision']), table['provision'])}",
                          "use an identifier of the table provisions."),
         )  # fmt: skip
         bare = rules["urn"].eq("") & rules["ukprn"].eq("") & rules["sen_setting"].eq("")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,12 @@ from sufficiency.plan.finding import ANSWERS
 
 FILE: Final = "learnt.npz"
 _CONTENT: Final = "content"
+_UNREADABLE: Final = (
+    OSError, EOFError, KeyError, ValueError, MemoryError, RuntimeError,
+    SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a file raises that is missing or damaged; a changed byte may also garble a header,
+or say that the archive is encrypted or packed in a way that is not known (RuntimeError)."""
 
 
 def write_learnt(folder: Path, content: str, learnt: Mapping[str, NDArray[Any]]) -> None:
@@ -57,8 +65,8 @@ def read_learnt(folders: Iterable[Path], content: str | None) -> dict[str, NDArr
         try:
             with np.load(folder / ANSWERS / FILE, allow_pickle=False) as kept:
                 found = {name: kept[name] for name in kept.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            continue  # missing or damaged
+        except _UNREADABLE:
+            continue
         of = str(found.pop(_CONTENT, ""))
         if content is None or of == content:
             return found

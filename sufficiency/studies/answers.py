@@ -69,7 +69,8 @@ class Kept:
             aside.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
             aside.replace(self.folder / f"{key}.json")
         except OSError:
-            aside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
 
 
 class Answers:
@@ -102,7 +103,7 @@ class Answers:
             self._learning = content_of(scenario)
             beside = folder.parent / scenario.scenario.name
             # What is damaged is learnt again.
-            with contextlib.suppress(KeyError, ValueError, TypeError, IndexError):
+            with contextlib.suppress(AttributeError, KeyError, ValueError, TypeError, IndexError):
                 study.recall(read_learnt((folder, beside), self._learning))
         self.kept = Kept(folder)
         self._tell = tell or (lambda words: None)

@@ -178,7 +178,7 @@ def _references(c: _Check) -> None:
                 words = (
                     [v for v in value if v not in known] if isinstance(value, tuple) else [value]
                 )
-                hint = near(words[0], sorted(known)) or "."
+                hint = near(words[0], sorted(known))
                 return (
                     f"{words[0]!r} is no known {what}{hint}",
                     f"correct it, or add it to {files}.",
@@ -493,7 +493,7 @@ def _recorded(c: _Check) -> None:
     known = (*KINDS, NOT_RECORDED)
     strange = [not set(known).issuperset(kinds) for kinds in frame["kinds"]]
     c.rows(error, "recorded", strange, "kinds", lambda row: (
-        f"names no known kind{near(next(k for k in row['kinds'] if k not in known), known) or '.'}",
+        f"names no known kind{near(next(k for k in row['kinds'] if k not in known), known)}",
         f"use, separated by |: {', '.join(known)}.",
     ))  # fmt: skip
     mixed = [NOT_RECORDED in kinds and len(kinds) > 1 for kinds in frame["kinds"]]

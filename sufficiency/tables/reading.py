@@ -305,7 +305,7 @@ def _csv_bytes(text: pd.DataFrame) -> bytes:
 def _known(names: Mapping[str, object], problems: Problems) -> list[str]:
     for name in names:
         if name not in MANIFEST:
-            hint = near(name, MANIFEST) or "."
+            hint = near(name, MANIFEST)
             problems.error(f"is no known table{hint}", f"use: {', '.join(MANIFEST)}.", file=name)
     return [name for name in MANIFEST if name in names]
 
@@ -525,11 +525,15 @@ def _match_headers(
     for name in absent:
         if table.column(name).required:
             hint = near(name, unknown)
-            remedy = f"rename that column to {name}." if hint else f"add a column {name} in row 1."
-            problems.error(f"the column is missing{hint or '.'}", remedy, file=file, row=1,
+            remedy = (
+                f"rename that column to {name}."
+                if hint != "."
+                else f"add a column {name} in row 1."
+            )
+            problems.error(f"the column is missing{hint}", remedy, file=file, row=1,
                            column=name)  # fmt: skip
     for name in unknown:
-        hint = near(name.replace(" ", "_"), absent) or "."
+        hint = near(name.replace(" ", "_"), absent)
         remedy = "rename it if it is meant, or delete it; its cells are not used."
         problems.warn(f"is an unknown column{hint}", remedy, file=file, row=1, column=name or "?")
     return found
@@ -707,7 +711,7 @@ def _explain(column: Column, text: str) -> Saying:
         bad = [p for p in (_parts(column, text) or [text]) if p.casefold() not in words]
         word = bad[0] if bad else text
         word = word if len(word) <= 60 else f"{word[:60]}…"
-        return f"{word!r} is no known {kind.rstrip('s')}{near(word, words.values()) or '.'}", form
+        return f"{word!r} is no known {kind.rstrip('s')}{near(word, words.values())}", form
     nouns = {"academic year": "an academic year", "financial year": "a financial year",
              "tier": "a tier", "tiers": "a list of tiers", "shares": "a list of shares",
              "yes/no": "yes or no"}  # fmt: skip

@@ -548,9 +548,9 @@ def totals(children: dict[int, float], draw: int = 0) -> pd.DataFrame:
 
 def test_the_band_of_variants_spans_all_of_them_in_every_year() -> None:
     band = band_of_variants({
-        "low": totals({2026: 100.0, 2027: 90.0}),
         "central": totals({2026: 101.0, 2027: 100.0}),
         "high": totals({2026: 99.0, 2027: 130.0}),
+        "low": totals({2026: 100.0, 2027: 90.0}),
     })  # fmt: skip
     assert band.years == {2026: (99.0, 101.0), 2027: (90.0, 130.0)}
     assert band.basis == "growth of new plans from the low to the high variant"

@@ -26,6 +26,7 @@ from sufficiency.plan.learnt import FILE, read_learnt, write_learnt
 from sufficiency.solving import SolveOptions, decomposition
 from sufficiency.solving.climbed import ClimbedPlacements
 from sufficiency.solving.placements import Placements
+from sufficiency.studies.answers import Answers
 from sufficiency.studies.site_tests import try_sites
 
 GAP = 0.01
@@ -210,6 +211,14 @@ def test_a_damaged_file_is_learnt_again(loaded: Loaded, planned: Plan, tmp_path:
     for damaged in (b"", b"no archive", whole[: len(whole) // 2]):
         file.write_bytes(damaged)
         assert read_learnt([tmp_path], content) == {}
+    changed = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[changed.integers(len(whole))] ^= 1 << int(changed.integers(8))
+        file.write_bytes(damaged)
+        assert set(read_learnt([tmp_path], content)) in (set(), set(planned.learnt))
+    write_learnt(tmp_path, content, planned.learnt | {"columns": np.arange(3)})
+    Answers(study(loaded, OPTIONS), tmp_path, scenario=loaded)
     write_learnt(tmp_path, content, {"rows": planned.learnt["rows"]})
     folder = tmp_path / "study"
     (folder / "answers").mkdir(parents=True)
