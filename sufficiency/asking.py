@@ -327,9 +327,9 @@ class Study:
         """
         return self.written(self.placed_for(opens))
 
-    def placed_for(self, opens: Mapping[str, int]) -> Outcome:
-        """The outcome behind :meth:`plan`."""
-        return self.placed(self._schedule(opens))
+    def placed_for(self, opens: Mapping[str, int], *, within: float = 0.0) -> Outcome:
+        """The outcome behind :meth:`plan`; ``within`` as in ``SchemeSearch.place``."""
+        return self.placed(self._schedule(opens), within=within)
 
     def without_schemes(self) -> Outcome:
         """Children placed with nothing but what is committed, and what that requires."""
@@ -388,18 +388,19 @@ class Study:
 
     # -- outcomes
 
-    def placed(self, values: np.ndarray[Any, Any]) -> Outcome:
-        """Children placed exactly for the schemes that are open in values of all columns.
+    def placed(self, values: np.ndarray[Any, Any], *, within: float = 0.0) -> Outcome:
+        """Children placed for the schemes that are open in values of all columns: exactly, or
+        ``within`` a relative distance of the least cost.
 
         Raises:
             NoPlanError: when the rules do not allow these schemes.
             KeyboardInterrupt: on Ctrl-C.
         """
-        key = np.round(values[self._at]).astype(bool).tobytes()
+        key = np.round(values[self._at]).astype(bool).tobytes() + repr(within).encode()
         if (held := self._held.pop(key, None)) is not None:
             self._held[key] = held
             return held
-        outcome = _placed(self.search.place(values))
+        outcome = _placed(self.search.place(values, within=within))
         self._held[key] = outcome
         if len(self._held) > HELD:
             del self._held[next(iter(self._held))]

@@ -53,12 +53,13 @@ def write_learnt(folder: Path, content: str, learnt: Mapping[str, NDArray[Any]])
             aside.unlink(missing_ok=True)
 
 
-def read_learnt(folders: Iterable[Path], content: str) -> dict[str, NDArray[Any]]:
+def read_learnt(folders: Iterable[Path], content: str | None) -> dict[str, NDArray[Any]]:
     """What was learnt of the same inputs, from the first folder that has it; else nothing.
 
     Args:
         folders: of runs and findings.
-        content: hash of the inputs.
+        content: hash of the inputs; None: of whatever inputs, as for a run that is opened again,
+            whose own folder has what its search learnt.
     """
     for folder in folders:
         try:
@@ -66,6 +67,7 @@ def read_learnt(folders: Iterable[Path], content: str) -> dict[str, NDArray[Any]
                 found = {name: kept[name] for name in kept.files}
         except _UNREADABLE:
             continue
-        if str(found.pop(_CONTENT, "")) == content:
+        of = str(found.pop(_CONTENT, ""))
+        if content is None or of == content:
             return found
     return {}

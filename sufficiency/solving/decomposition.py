@@ -399,12 +399,14 @@ class SchemeSearch:
             return self._in_full(found, on_progress)
         return found
 
-    def place(self, switches: Floats, *, in_shares: bool = False) -> Outcome:
+    def place(self, switches: Floats, *, in_shares: bool = False, within: float = 0.0) -> Outcome:
         """Placements of least cost for given switches, whatever time they take.
 
         Args:
             switches: values of all columns of the whole form, of which only the switches are read.
             in_shares: whether placements need not be whole numbers where the form asks for them.
+            within: relative distance from the least cost that will do; below that at which a
+                search takes placements for exact. The outcome's bound is what is proven.
         """
         whole, on = self._whole, self._switch
         given = np.where(on, np.round(switches), 0.0)
@@ -419,16 +421,18 @@ class SchemeSearch:
         placed = self._beside.wait(given[on]) if self._beside is not None else None
         try:
             if placed is None:
-                placed = placements.place(given[on], self._stop, None, exact=0.0)
+                placed = placements.place(given[on], self._stop, None, exact=within)
         except Infeasible:
             return Outcome("infeasible", np.zeros(0), math.inf, math.inf, self._seconds())
         if placed is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         others = [p for p in self._exact if not np.array_equal(p.switches, placed.switches)]
         self._exact = [*others, placed][-LEARNT:]
-        if self._root is not None:
+        if self._root is not None and not within:
             self._keep(placed)
-        found = self._outcome(placed, "optimal", placed.cost)
+        # What is placed until nothing is cheaper is exact, whatever rounding says of its prices.
+        least = min(placed.bound, placed.cost) if within > 0 else placed.cost
+        found = self._outcome(placed, "optimal", least)
         return self._in_whole_numbers(found) if self._numbers.any() and not in_shares else found
 
     # -- from one search to another
@@ -751,8 +755,6 @@ class SchemeSearch:
         assert self._root is not None
         if math.isfinite(found.cost):
             self._plans.append(found)
-            if self._placements is not None:
-                self._placements.remember(found)
         shared = np.where(self._only_closed(found.switches), self._root.shared, found.shared)
         self.master.add(self.prices.cut(found.prices))
         self._cut_between(found, self._root.switches, shared)

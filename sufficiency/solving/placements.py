@@ -44,6 +44,9 @@ NEAR = 0.01
 SURE = 0.95
 """Part of its choice from which an anchor is trusted not to come out negative."""
 
+SHORT = 0.1
+"""Part of its choice below which an anchor is asked not to be negative, once others are."""
+
 MANY = 0.1
 """Changes, as a share of the rows, from which a round begins from an interior point again."""
 
@@ -52,6 +55,13 @@ FINER = 20
 
 REMEMBERED_PLANS = 12
 """Plans that are kept in mind at once for other schedules to be placed near them."""
+
+DEAR = 3000.0
+"""Reduced cost, pounds, above which a reserve is left out at first of a model made near a plan:
+where its schedule differs little, hardly anybody needs a last resort that the plan did not."""
+
+FEW = 0.01
+"""As MANY, of a model that is made near a plan: it is small, and its interior point soon found."""
 
 CLIMBS = 8
 """Climbs for switches between 0 and 1, at most."""
@@ -122,6 +132,8 @@ class Placements:
         self._climbs: list[tuple[Floats, Floats]] = []
         self._certain: dict[bytes, Placed] = {}
         self._plans: dict[bytes, Placed] = {}
+        self._wanted = np.zeros(len(form.cost), dtype=bool)
+        self._doubted = np.zeros(len(form.row_lower), dtype=bool)
         self._last: tuple[_Model, Vertex] | None = None
         self.latest: Placed | None = None
         """What the last climb or round found, whether or not it was the last that was needed."""
@@ -154,6 +166,7 @@ class Placements:
         """The same for another thread; what either learns is its own."""
         other = copy.copy(self)
         other._climbs, other._plans, other._last, other.latest = [], {}, None, None
+        other._wanted, other._doubted = self._wanted.copy(), self._doubted.copy()
         return other
 
     def recall(self, placed: Placed, *, certain: bool) -> None:
@@ -221,15 +234,15 @@ class Placements:
             switches: values of the switch columns.
             stop: ends the work early when set.
             time_limit: seconds.
-            exact: relative distance from its own bound at which the cost is good enough; unless it
-                is 0, a part of the gap will do.
+            exact: relative distance from its own bound at which the cost is good enough; where it
+                is no finer than a search asks, a part of the gap will do.
             known: cost of a plan that is known: placing for a dearer one ends early, with good
                 prices and an infinite cost.
 
         Raises:
             Infeasible: when the rules do not allow these switches.
         """
-        if exact > 0:
+        if exact >= EXACT:
             exact = max(exact, self._options.gap / FINER)
         left = _clock(time_limit)
         if self._last is not None and np.array_equal(self._last[0].switches, switches):
@@ -299,12 +312,19 @@ class Placements:
         exact: float,
         known: float,
     ) -> Placed | None:
-        """The same from where a climb has ended."""
-        model = _Model(self, climbed)
-        # What only switches bear upon costs the same whatever children do.
-        if not model.settle_aside(stop):
-            return None
-        return self._exactly(model, None, stop, left, exact, known)
+        """The same from where a climb has ended, or from near a plan."""
+        for lean in (True, False):
+            model = _Model(self, climbed, lean)
+            # What only switches bear upon costs the same whatever children do.
+            if not model.settle_aside(stop):
+                return None
+            try:
+                return self._exactly(model, None, stop, left, exact, known)
+            except Infeasible:
+                # A last resort that was left out may be what somebody needs.
+                if not lean:
+                    raise
+        raise AssertionError
 
     def _exactly(
         self,
@@ -327,8 +347,7 @@ class Placements:
                 stiff = model.bent(found)
                 if not len(broken) and not stiff and (distance <= exact or not len(cheap)):
                     self._last = model, found
-                    if self._plans:
-                        self.remember(placed)
+                    self.remember(placed)
                     return placed
                 if stiff and not len(broken) and not len(cheap):
                     model.stiffen()
@@ -337,6 +356,12 @@ class Placements:
                 if len(broken) and distance <= exact:
                     # Rows alone are soon mended; whether columns are still worth it is seen then.
                     cheap = cheap[:0]
+                if len(broken):
+                    # Others that are nearly broken would be in the next round.
+                    broken = model.short(placed)
+                # What one schedule needed, others near it are likely to need as well.
+                self._wanted[cheap] = True
+                self._doubted[broken] = True
                 model.change(broken, cheap, found)
             seconds = left()
             if seconds is not None and seconds <= 0:
@@ -357,7 +382,7 @@ def _clock(time_limit: float | None) -> Callable[[], float | None]:
 class _Model:
     """The linear model of one :meth:`Placements.place`, remade each round."""
 
-    def __init__(self, owner: Placements, climbed: Climbed) -> None:
+    def __init__(self, owner: Placements, climbed: Climbed, lean: bool) -> None:
         form, prices, structure = owner.form, owner.prices, owner._structure
         self._owner, self.switches = owner, np.round(climbed.switches)
         self._aside = np.zeros(0)
@@ -378,13 +403,20 @@ class _Model:
         first = able[changes(structure.choice[able])]
         self._anchor[structure.choice[first]] = first
         self._choices = structure.choice[first]
-        held = self._open & (structure.reserve | (share > HELD))
+        self._many = FEW if lean else MANY
+        reserve = structure.reserve
+        if lean:
+            reserve = owner._wanted | (reserve & (reduced <= DEAR))
+        held = self._open & (reserve | (share > HELD))
         near = reduced <= NEAR * np.abs(climbed.prices[structure.choice])
         held |= self._open & near
         held[owner._plain] = True
         held[first] = False
         self._held = np.flatnonzero(held)
-        self._guarded = self._choices[share[first] < SURE]
+        doubted = share[first] < SURE
+        if lean:
+            doubted |= owner._doubted[self._choices]
+        self._guarded = self._choices[doubted]
         self._basis: tuple[NDArray[np.int8], NDArray[np.int8]] | None = None
         right = form.row_lower[self._choices]
         mean = float(np.abs(right * climbed.prices[self._choices]).sum())
@@ -489,6 +521,12 @@ class _Model:
         """Choice rows whose anchor came out negative."""
         return self._choices[placed.values[self._anchor[self._choices]] < -1e-6]
 
+    def short(self, placed: Placed) -> Ints:
+        """Choice rows whose anchor holds little, and was not asked to hold anything so far."""
+        least = SHORT * np.abs(self._owner.form.row_lower[self._choices])
+        short = placed.values[self._anchor[self._choices]] < least
+        return np.setdiff1d(self._choices[short], self._guarded)
+
     def cheap(self, placed: Placed) -> Ints:
         """Columns that are too cheap to be left out."""
         reduced = self._owner.form.reduced_cost(placed.prices)
@@ -507,5 +545,5 @@ class _Model:
         self._guarded = np.concatenate([self._guarded, broken])
         rows = np.concatenate([found.rows, np.ones(len(broken), dtype=np.int8)])
         columns = np.concatenate([status[self._held], stiff])
-        few = len(broken) + len(cheap) < MANY * len(rows)
+        few = len(broken) + len(cheap) < self._many * len(rows)
         self._basis = (columns, rows) if few else None

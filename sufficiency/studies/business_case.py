@@ -13,11 +13,19 @@ What is compared:
   require it. That is the price of waiting.
 * **Do this**: the plan.
 
-Children are placed anew, exactly, for every option.
+Children are placed anew for every option, all other schemes held where the plan has them: nothing
+is searched, so what is told is the worth of a scheme *within this plan*, and what the schemes that
+are left would best do in its absence is the ranking's question (``ranking.py``). Every placement is
+proven to cost no more than :data:`WITHIN` above the least for its schedule; what was proven is in
+the stamp. Options differ from the plan by little, so each is placed beginning near it, and what is
+placed is kept in the run's ``answers`` as it is found: a case that was stopped goes on from there.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +38,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sufficiency.pipeline import Loaded, reopen, study
+from sufficiency.pipeline import Loaded, content_of, reopen, study
 from sufficiency.plan import Plan
 from sufficiency.plan.business_case import (
     BASES,
@@ -41,16 +49,22 @@ from sufficiency.plan.business_case import (
     BusinessCase,
     fingerprint,
 )
-from sufficiency.problems import InputError, NoPlanError, Problem, Problems, near
+from sufficiency.plan.learnt import read_learnt
+from sufficiency.problems import InputError, NoPlanError, Problem, Problems, Stopped, near
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports import write_reports
+from sufficiency.solving import Outcome
 from sufficiency.studies import appraisal
-from sufficiency.studies.appraisal import Appraised
+from sufficiency.studies.answers import Kept
+from sufficiency.studies.appraisal import KEYS, Appraised
 from sufficiency.studies.triggers import triggers_of, triggers_of_package
 from sufficiency.vocabulary import financial_year_label
 
 SAME: Final = 1e-6
 """Relative difference within which a plan that is placed again counts as the same."""
+WITHIN: Final = 2e-7
+"""Relative distance from the least cost of its schedule within which an option is placed: a large
+authority's four and a half thousand million pounds come to within nine hundred."""
 SMALL_CHANGE: Final = 0.05
 """Child-years below which a difference is rounding of the solver."""
 
@@ -71,7 +85,8 @@ class Case:
 def make_business_case(
     run_folder: str | Path, schemes: Sequence[str] = (), on_progress: Tell | None = None
 ) -> BusinessCase:
-    """Work out the business case of a run; nothing is written.
+    """Work out the business case of a run; nothing is written but the answers it is made of, in the
+    run's ``answers``, by which a case that was stopped goes on.
 
     Args:
         run_folder: a folder that :func:`sufficiency.pipeline.write_results` wrote.
@@ -81,6 +96,7 @@ def make_business_case(
 
     Raises:
         InputError: when the run cannot be used, opens nothing, or a scheme is not a chosen one.
+        Stopped: on Ctrl-C; what was placed so far is kept.
     """
     clock = time.monotonic()
     tell = on_progress or (lambda words: None)
@@ -88,11 +104,12 @@ def make_business_case(
     loaded, plan = reopen(run_folder)
     wanted = _wanted(plan, schemes, Path(run_folder))
     tell("Building the model")
-    asked = _Study(loaded, plan)
-    cases = [asked.package(tell)]
-    for number, scheme in enumerate(wanted, start=1):
-        tell(f"Placing children without {asked.names[scheme]} ({number} of {len(wanted)})")
-        cases.append(asked.scheme(scheme))
+    asked = _Study(loaded, plan, Path(run_folder), tell, wanted)
+    try:
+        asked.begin(plan)
+        cases = [asked.package(), *(asked.scheme(scheme) for scheme in wanted)]
+    except KeyboardInterrupt as error:
+        raise asked.stopped() from error
     tell("Writing up the business case")
     return asked.write_up(cases, wanted, clock)
 
@@ -159,7 +176,9 @@ def _wanted(plan: Plan, schemes: Sequence[str], folder: Path) -> list[str]:
 class _Study:
     """The plan of a run, and the same model asked again."""
 
-    def __init__(self, loaded: Loaded, plan: Plan) -> None:
+    def __init__(
+        self, loaded: Loaded, plan: Plan, folder: Path, tell: Tell, wanted: Sequence[str]
+    ) -> None:
         self.loaded, self.model = loaded, loaded.model
         self.base = loaded.scenario.base_year
         self.first, self.last = loaded.scenario.first_year, loaded.scenario.last_year
@@ -167,6 +186,10 @@ class _Study:
         # Whole children are placed as expected shares of them: exact, and quickly found.
         shares = replace(loaded, settings=replace(loaded.settings, whole_children=False))
         self.placing = study(shares)
+        # What the run's own search has learnt, as far as this model's arithmetic proves it; what is
+        # damaged is found again.
+        with contextlib.suppress(KeyError, ValueError, TypeError, IndexError):
+            self.placing.recall(read_learnt([folder], None))
         table = plan.schemes
         self.names = dict(zip(table["scheme"].astype(str), table["name"].astype(str), strict=True))
         self.opened = {
@@ -187,16 +210,81 @@ class _Study:
             zip(table["scheme"].astype(str), table["provision"].astype(str), strict=True)
         )
         self.whole = loaded.settings.whole_children
-        self.plan = self._again(plan, self.opened)
-        without = self._again(plan.without_schemes, self.committed)
+        self.wanted, self._tell = wanted, tell
+        self.kept = Kept(folder)
+        inputs_and_model = content_of(loaded) + self.placing.fingerprint()
+        self._content = inputs_and_model + version("sufficiency") + version("highspy")
+        self.total = (
+            2
+            + len(self._modest())
+            + sum(1 + (self._later([s, *self.dependants(s)]) is not None) for s in wanted)
+        )
+        self._answered, self._near, self._lasted = 0, False, list[float]()
+        self.within_pounds = 0.0
+
+    def begin(self, plan: Plan) -> None:
+        """The plan and the one without its schemes, valued.
+
+        Raises:
+            InputError: when the model does not give the run's own costs.
+        """
+        self.plan = self._again(plan, self.opened, "Placing children for the plan again")
+        without = self._again(
+            plan.without_schemes, self.committed, "Placing children without new schemes"
+        )
         self.this, self.nothing = self._value(self.plan), self._value(without)
 
-    def _again(self, plan: Plan | None, opens: Schedule) -> Plan:
+    def stopped(self) -> Stopped:
+        """What is said after Ctrl-C."""
+        if not self._answered:
+            return Stopped("Interrupted; nothing was written.")
+        return Stopped(
+            f"Interrupted; {self._answered} of {self.total} placements were made. They are kept in "
+            f"{self.kept.folder}: run the same command again to go on from there."
+        )
+
+    # -------------------------------------------------------------- placing
+
+    def _progress(self, words: str) -> None:
+        said = f"{words} ({self._answered + 1} of {self.total}"
+        if len(self._lasted) > 1:
+            # The package's options, which come first, take longer than one scheme does.
+            left = sum(self._lasted[-6:]) / len(self._lasted[-6:]) * (self.total - self._answered)
+            said += f", about {fmt.seconds(left)} left" if left >= 1 else ""
+        self._tell(said + ")")
+
+    def _place(self, opens: Schedule) -> Outcome:
+        """Children placed for a schedule, from near the plan once that has been placed."""
+        clock = time.monotonic()
+        if not self._near:
+            # The first placement of a study may take long; each later one begins near it.
+            self.placing.placed_for(self.opened, within=WITHIN)
+            self._near = True
+        found = self.placing.placed_for(opens, within=WITHIN)
+        if dict(opens) != self.opened:
+            self._lasted.append(time.monotonic() - clock)
+        return found
+
+    def _key(self, opens: Schedule) -> str:
+        asked = {"model": self._content, "opens": sorted(opens.items()), "within": WITHIN}
+        return "case-" + hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]
+
+    def _again(self, plan: Plan | None, opens: Schedule, words: str) -> Plan:
         """A plan of the run itself, once the model that was built again agrees with its cost."""
-        found = self.placing.plan(opens)
+        self._progress(words)
         if self.whole or plan is None:
-            return found
-        theirs, ours = plan.present_value_pounds, found.present_value_pounds
+            found = self._place(opens)
+            self.within_pounds = max(self.within_pounds, found.objective - found.bound)
+            self._answered += 1
+            return self.placing.written(found)
+        key = self._key(opens)
+        try:
+            ours = float(self.kept.read(key)["cost"])
+        except (KeyError, TypeError, ValueError):
+            ours = self._place(opens).objective
+            self.kept.write(key, {"cost": ours})
+        theirs = plan.present_value_pounds
+        self._answered += 1
         if abs(theirs - ours) > SAME * max(abs(theirs), 1.0):
             raise InputError(
                 [Problem(
@@ -210,6 +298,63 @@ class _Study:
 
     def _value(self, plan: Plan) -> Appraised:
         return appraisal.appraise(plan, self.model, self.first, self.last)
+
+    def _option_of(self, opens: Schedule, words: str) -> Appraised:
+        """Children placed for a schedule, valued; only where that is not kept.
+
+        Raises:
+            NoPlanError: when the rules about schemes or budgets do not allow the schedule.
+        """
+        self._progress(words)
+        key = self._key(opens)
+        kept = self._recalled(self.kept.read(key))
+        if kept is None:
+            try:
+                found = self._place(opens)
+            except NoPlanError:
+                self.kept.write(key, {"none": True})
+                self._answered += 1
+                raise
+            value = self._value(self.placing.written(found))
+            kept = value, max(found.objective - found.bound, 0.0)
+            flows = value.flows
+            self.kept.write(key, {
+                "flows": [flows[column].tolist() for column in (*KEYS, "pounds")],
+                "failures": value.failures,
+                "counts": dict(value.counts),
+                "places": value.places,
+                "capital": value.capital,
+                "within_pounds": kept[1],
+            })  # fmt: skip
+        self._answered += 1
+        self.within_pounds = max(self.within_pounds, kept[1])
+        return kept[0]
+
+    def _recalled(self, data: Any) -> tuple[Appraised, float] | None:
+        """An option that is kept, and how near to its least cost it is; None where it is damaged.
+
+        Raises:
+            NoPlanError: when it is kept that the rules allow none.
+        """
+        try:
+            if data.get("none"):
+                self._answered += 1
+                raise NoPlanError("The rules do not allow this schedule.")
+            columns = [*KEYS, "pounds"]
+            flows = pd.DataFrame(dict(zip(columns, data["flows"], strict=True)))
+            types = {"financial_year": "int64", "ledger": "str", "line": "str", "pounds": "float64"}
+            return Appraised(
+                flows=flows.astype(types),
+                rate=self.model.discount_rate,
+                first=self.first,
+                last=self.last,
+                failures=float(data["failures"]),
+                counts={str(k): float(v) for k, v in data["counts"].items()},
+                places=float(data["places"]),
+                capital=float(data["capital"]),
+            ), float(data["within_pounds"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
 
     def _closed(self, wanted: Iterable[str]) -> dict[str, int]:
         """A schedule of wanted and committed schemes, less those that lack what they require."""
@@ -228,31 +373,40 @@ class _Study:
 
     # -------------------------------------------------------------- cases
 
-    def package(self, tell: Tell) -> Case:
-        """All chosen schemes together."""
+    def _modest(self) -> dict[str, tuple[dict[str, int], str]]:
+        """The smaller versions of the package: option to its schedule, and what it is in words."""
         chosen = [s for s in self.opened if s not in self.committed]
         bases = [s for s in chosen if self.inputs[s]["kind"] == "specialist_base"]
         modest = [s for s in chosen if s in bases or not self.inputs[s]["site"]]
-        valued = {NOTHING: self.nothing, THIS: self.this}
-        schedules: dict[str, Schedule] = {NOTHING: self.committed, THIS: self.opened}
-        words = {
-            NOTHING: "Only what is committed already",
-            THIS: f"The plan: {len(chosen)} {'scheme' if len(chosen) == 1 else 'schemes'}",
-        }
+        found: dict[str, tuple[dict[str, int], str]] = {}
         for option, some, said in (
             (BASES, bases, "Of the plan's schemes only its specialist bases"),
             (MINIMUM, modest, "Of the plan's schemes only bases and extensions: no new school"),
         ):
             schedule = self._closed(some)
-            if any(dict(schedule) == dict(other) for other in schedules.values()):
-                continue
-            tell(f"Placing children with {option}")
-            valued[option] = self._value(self.placing.plan(schedule))
-            schedules[option], words[option] = schedule, said
-        if BASES in valued and MINIMUM not in valued:
+            if schedule not in (
+                self.committed,
+                self.opened,
+                *(other for other, _ in found.values()),
+            ):
+                found[option] = schedule, said
+        if BASES in found and MINIMUM not in found:
             # There are no extensions: bases are the least that can be done.
-            valued[MINIMUM] = valued.pop(BASES)
-            schedules[MINIMUM], words[MINIMUM] = schedules.pop(BASES), words.pop(BASES)
+            found[MINIMUM] = found.pop(BASES)
+        return found
+
+    def package(self) -> Case:
+        """All chosen schemes together."""
+        count = len(self.opened) - len(self.committed)
+        valued = {NOTHING: self.nothing, THIS: self.this}
+        schedules: dict[str, Schedule] = {NOTHING: self.committed, THIS: self.opened}
+        words = {
+            NOTHING: "Only what is committed already",
+            THIS: f"The plan: {count} {'scheme' if count == 1 else 'schemes'}",
+        }
+        for option, (schedule, said) in self._modest().items():
+            valued[option] = self._option_of(schedule, f"Placing children with {option}")
+            schedules[option], words[option] = schedule, said
         return Case(PACKAGE, valued, words, schedules)
 
     def scheme(self, scheme: str) -> Case:
@@ -260,16 +414,17 @@ class _Study:
         gone = [scheme, *self.dependants(scheme)]
         left = {s: y for s, y in self.opened.items() if s not in gone}
         with_it = "".join(f" and {self.names[s]}, which requires it" for s in gone[1:])
-        valued = {NOTHING: self._value(self.placing.plan(left)), THIS: self.this}
+        without = self._option_of(left, f"Placing children without {self.names[scheme]}")
+        valued = {NOTHING: without, THIS: self.this}
         schedules: dict[str, Schedule] = {NOTHING: left, THIS: self.opened}
         words = {NOTHING: f"The plan without it{with_it}", THIS: "The plan"}
         late = self._later(gone)
         if late is not None:
-            try:
-                valued[MINIMUM] = self._value(self.placing.plan(late))
+            # The rules about schemes or budgets may allow no later opening.
+            with contextlib.suppress(NoPlanError):
+                said = f"Placing children with {self.names[scheme]} a year later"
+                valued[MINIMUM] = self._option_of(late, said)
                 schedules[MINIMUM], words[MINIMUM] = late, "The same a year later"
-            except NoPlanError:
-                pass  # the rules about schemes or budgets allow no later opening
         return Case(scheme, valued, words, schedules)
 
     def _later(self, schemes: Sequence[str]) -> dict[str, int] | None:
@@ -456,6 +611,7 @@ class _Study:
             "first_financial_year": financial_year_label(self.first),
             "last_financial_year": financial_year_label(self.last + 1),
             "search_left_open_pounds": _left_open(dict(self.stamp.get("solver", {}))),
+            "placed_within_pounds": self.within_pounds,
             "values": {
                 key: {
                     "value": entries[key].value,

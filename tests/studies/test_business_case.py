@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sufficiency.asking import Study
 from sufficiency.pipeline import (
     audit_plan,
     load_scenario,
@@ -30,10 +32,12 @@ from sufficiency.plan.business_case import (
     BusinessCase,
     read_business_case,
 )
-from sufficiency.problems import InputError
+from sufficiency.problems import InputError, Stopped
 from sufficiency.rules import PlanningModel, WhatIf
+from sufficiency.solving import decomposition
+from sufficiency.solving.climbed import ClimbedPlacements
 from sufficiency.studies import appraisal
-from sufficiency.studies.business_case import make_business_case
+from sufficiency.studies.business_case import WITHIN, make_business_case
 from tests import tiny
 from tests.reports.conftest import make_run
 
@@ -431,6 +435,80 @@ def test_whole_children_are_valued_as_expected_shares(tmp_path: Path) -> None:
     case = make_business_case(write_results(plan, loaded, tmp_path / "run", report=False))
     assert case.stamp["whole_children"]
     assert worth(case, "new") > 0
+
+
+# ------------------------------------------------------------------ placed near the plan, and kept
+
+
+def copied(run_folder: Path, folder: Path) -> Path:
+    """A run without what studies of it have kept."""
+    shutil.copytree(run_folder, folder, ignore=shutil.ignore_patterns("answers"))
+    return folder
+
+
+def test_placed_near_the_plan_it_costs_what_a_cold_solve_says(
+    small: tuple[Path, BusinessCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The small example as if it were large: every option against the whole model in the solver."""
+    _, cold = small
+    folder = copied(small[0], tmp_path / "run")
+    monkeypatch.setattr(decomposition, "SMALL", 0)
+    monkeypatch.setattr(decomposition, "LARGE", 0)
+    begun: list[bool] = []
+    ours = ClimbedPlacements._begun
+
+    def counted(self: ClimbedPlacements, *given: Any, lean: bool = False) -> Any:
+        begun.append(lean)
+        return ours(self, *given, lean=lean)
+
+    monkeypatch.setattr(ClimbedPlacements, "_begun", counted)
+    near = make_business_case(folder)
+    assert sum(begun) > len(begun) / 2, "most are placed from near a plan"
+    keys = ["subject", "option"]
+    both = cold.options.merge(near.options, on=keys, suffixes=("", "_near"))
+    assert len(both) == len(cold.options) == len(near.options) > 6
+    total = abs(float(reopen(small[0])[1].present_value_pounds))
+    assert near.stamp["placed_within_pounds"] <= WITHIN * total
+    for column in ("net_present_value_pounds", "failures_pounds"):
+        # Money and failures may be traded for each other within a tie; their sum may not.
+        assert both[column].notna().all()
+    found = both["net_present_value_pounds_near"] - both["failures_pounds_near"]
+    known = both["net_present_value_pounds"] - both["failures_pounds"]
+    # What search and case value differently (bias, lifecycle, cover) may differ among ties.
+    assert (found - known).abs().max() <= 1e-5 * total
+
+
+def test_a_case_that_was_stopped_goes_on(
+    small: tuple[Path, BusinessCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(small[0], tmp_path / "run")
+    placed: list[int] = []
+    ours, most = Study.placed_for, [4]
+
+    def counted(self: Study, *given: Any, **more: Any) -> Any:
+        if len(placed) >= most[0]:
+            raise KeyboardInterrupt
+        placed.append(1)
+        return ours(self, *given, **more)
+
+    monkeypatch.setattr(Study, "placed_for", counted)
+    with pytest.raises(Stopped, match="placements were made"):
+        make_business_case(folder)
+    assert not (folder / FOLDER).exists()
+    kept = sorted((folder / "answers").glob("case-*.json"))
+    assert kept
+    # A file that was damaged is placed again.
+    kept[0].write_text("{", encoding="utf-8")
+    most[0] = 10_000
+    told: list[str] = []
+    again = make_business_case(folder, on_progress=told.append)
+    pd.testing.assert_frame_equal(again.options, small[1].options, rtol=1e-6, atol=10.0)
+    assert any("left" in words for words in told)
+    placed.clear()
+    last = make_business_case(folder)
+    assert not placed, "what is kept is not placed again"
+    for name in BusinessCase.table_names():
+        pd.testing.assert_frame_equal(getattr(last, name), getattr(again, name))
 
 
 # ------------------------------------------------------------------ files

@@ -248,6 +248,25 @@ def _ledger_sentence(case: BusinessCase, subject: str) -> str:
     )
 
 
+def _placed_words(case: BusinessCase) -> str:
+    """What was asked again for every option, and how near the answer is proven to be."""
+    said = (
+        "Children are placed anew, at least cost and under the same rules, for every option; every "
+        "other scheme opens as in the plan, or not at all. So a scheme is worth here what it adds "
+        "to this plan: were it given up, other schemes might do part of its work, which ranking "
+        "schemes tells."
+    )
+    if "placed_within_pounds" not in case.stamp:  # a case of an earlier version: exact
+        return said
+    within = as_float(case.stamp["placed_within_pounds"])
+    if within < 1.0:
+        return f"{said} No option is placed at more than the least cost, to the pound."
+    return (
+        f"{said} No option costs more than {fmt.pounds(within)} above the least cost of its "
+        "schemes, priced failures included; that is proven."
+    )
+
+
 def method(run: Run, case: BusinessCase) -> list[str]:
     """How it was worked out, in sentences."""
     values = case.stamp["values"]
@@ -265,7 +284,7 @@ def method(run: Run, case: BusinessCase) -> list[str]:
         "new school; where bases alone are fewer, they stand on their own. For one scheme, which "
         "has no smaller version: the same a year later, and what requires it with it. Where that "
         "cannot be, there is no such option.",
-        "Children are placed anew, at least cost and under the same rules, for every option.",
+        _placed_words(case),
         f"Discount rate: {stated('discount_rate')}. Price base: {stated('price_base')}.",
         f"Optimism bias on estimated capital: {stated('optimism_bias')}. It is no part of the "
         "search for the plan, so a scheme may be chosen at its estimate and not pay with it.",
