@@ -35,7 +35,7 @@ from sufficiency.plan.business_case import (
 from sufficiency.problems import InputError, Stopped
 from sufficiency.rules import PlanningModel, WhatIf
 from sufficiency.solving import decomposition
-from sufficiency.solving.climbed import ClimbedPlacements
+from sufficiency.solving.placements import Placements
 from sufficiency.studies import appraisal
 from sufficiency.studies.business_case import WITHIN, make_business_case
 from tests import tiny
@@ -455,13 +455,13 @@ def test_placed_near_the_plan_it_costs_what_a_cold_solve_says(
     monkeypatch.setattr(decomposition, "SMALL", 0)
     monkeypatch.setattr(decomposition, "LARGE", 0)
     begun: list[bool] = []
-    ours = ClimbedPlacements._begun
+    ours = Placements._begun
 
-    def counted(self: ClimbedPlacements, *given: Any, lean: bool = False) -> Any:
+    def counted(self: Placements, *given: Any, lean: bool = False) -> Any:
         begun.append(lean)
         return ours(self, *given, lean=lean)
 
-    monkeypatch.setattr(ClimbedPlacements, "_begun", counted)
+    monkeypatch.setattr(Placements, "_begun", counted)
     near = make_business_case(folder)
     assert sum(begun) > len(begun) / 2, "most are placed from near a plan"
     keys = ["subject", "option"]
