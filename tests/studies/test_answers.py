@@ -55,9 +55,9 @@ def test_children_are_placed_once_for_a_schedule_and_few_schedules_are_held(
 ) -> None:
     of, real, calls = asked(), SchemeSearch.place, list[int]()
 
-    def place(self: SchemeSearch, switches: Any) -> Any:
+    def place(self: SchemeSearch, switches: Any, **more: Any) -> Any:
         calls.append(1)
-        return real(self, switches)
+        return real(self, switches, **more)
 
     monkeypatch.setattr(SchemeSearch, "place", place)
     costs = [of.placed_for(opens).objective for opens in ({"near": 2026}, {"dear": 2026}) * 3]

@@ -461,11 +461,11 @@ def test_ctrl_c_while_children_are_placed_is_no_answer(tmp_path: Path, monkeypat
     """It must never be taken for a schedule that the rules forbid."""
     real, calls = SchemeSearch.place, list[int]()
 
-    def place(self: SchemeSearch, switches: Any) -> Outcome:
+    def place(self: SchemeSearch, switches: Any, **more: Any) -> Outcome:
         calls.append(1)
         if len(calls) > 1:  # the plan, which is held for its measures, and then the first line
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, 0.0)
-        return real(self, switches)
+        return real(self, switches, **more)
 
     monkeypatch.setattr(SchemeSearch, "place", place)
     with pytest.raises(Stopped, match="run the same command again"):
