@@ -47,7 +47,7 @@ SURE = 0.95
 SHORT = 0.1
 """Part of its choice below which an anchor is asked not to be negative, once others are."""
 
-MANY = 0.1
+MANY = 0.03
 """Changes, as a share of the rows, from which a round begins from an interior point again."""
 
 FINER = 20
@@ -59,9 +59,6 @@ REMEMBERED_PLANS = 12
 DEAR = 3000.0
 """Reduced cost, pounds, above which a reserve is left out at first of a model made near a plan:
 where its schedule differs little, hardly anybody needs a last resort that the plan did not."""
-
-FEW = 0.01
-"""As MANY, of a model that is made near a plan: it is small, and its interior point soon found."""
 
 CLIMBS = 8
 """Climbs for switches between 0 and 1, at most."""
@@ -403,7 +400,6 @@ class _Model:
         first = able[changes(structure.choice[able])]
         self._anchor[structure.choice[first]] = first
         self._choices = structure.choice[first]
-        self._many = FEW if lean else MANY
         reserve = structure.reserve
         if lean:
             reserve = owner._wanted | (reserve & (reduced <= DEAR))
@@ -545,5 +541,5 @@ class _Model:
         self._guarded = np.concatenate([self._guarded, broken])
         rows = np.concatenate([found.rows, np.ones(len(broken), dtype=np.int8)])
         columns = np.concatenate([status[self._held], stiff])
-        few = len(broken) + len(cheap) < self._many * len(rows)
+        few = len(broken) + len(cheap) < MANY * len(rows)
         self._basis = (columns, rows) if few else None
