@@ -151,7 +151,7 @@ class HeatMap:
     Attributes:
         title: the message, ten words or fewer.
         caption: measure, population, source and period.
-        told: the message for somebody who cannot see it.
+        alt: the message for somebody who cannot see it.
         columns: labels of the columns, such as years.
         grids: (title, rows), side by side on a page and one below the other on a telephone; all
             have the same rows.
@@ -162,7 +162,7 @@ class HeatMap:
     kind: ClassVar[str] = "heat"
     title: str
     caption: str
-    told: str
+    alt: str
     columns: Sequence[str]
     grids: Sequence[tuple[str, Sequence[HeatRow]]]
     largest: float
@@ -172,7 +172,7 @@ class HeatMap:
         """Shade and words of a value: half a child is one, less is pale and without a number."""
         if value is None:
             return 0, "\N{EN DASH}"
-        # Half a child is one, as its shade says; Python would round it to the even nought.
+        # Not round(): that takes half a child to the even nought.
         return self.level(value), "" if value < 0.5 else f"{math.floor(value + 0.5):,d}"
 
     def level(self, value: float) -> int:

@@ -652,7 +652,7 @@ def _gap_map(run: Run, phase: str, largest: float) -> HeatMap:
             "later years projected. The darker, the more children, on one scale for all phases; "
             "dash: nobody needs such a place; pale without a number: fewer than half a child."
         ),
-        told=f"{title}.{worst}",
+        alt=f"{title}.{worst}",
         columns=labels,
         grids=pictures,
         largest=largest,
