@@ -17,7 +17,7 @@ from sufficiency.plan import read_run
 from sufficiency.problems import EXIT_BAD_INPUT, EXIT_OK, InputError
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.comparison import Comparison, write_comparison
-from sufficiency.reports.comparison.conclusions import cause, certainty
+from sufficiency.reports.comparison.conclusions import cause, certainty, verdict
 from sufficiency.vocabulary import KINDS, LEDGERS, STATEMENT
 from tests.reports.browser import Browser, chromium
 from tests.reports.conftest import SCRIPT
@@ -177,7 +177,9 @@ def test_rows_of_tables_are_compared(small_run: Path, tmp_path: Path) -> None:
     assert len(rows) == 3
     text = page(tmp_path / "out").text
     assert "2 assumptions differ" not in text or "the table" in text
-    assert "the table commissioned_places" in text and "the table schemes" in text
+    said = cause(Comparison.read([small_run, other]), 1)
+    assert "the table commissioned_places" in said and "the table schemes" in said
+    assert fmt.capital_first(said) in text
 
 
 def test_one_assumption_is_the_cause(small_run: Path, least: Path, tmp_path: Path) -> None:
@@ -211,6 +213,27 @@ def test_what_ifs_are_told_from_tables(small_run: Path, tmp_path: Path) -> None:
     (table,) = found.inputs[1].tables
     assert table.name == "schemes" and table.derived and table.columns == ("earliest_opening",)
     assert "only one assumption differs" in cause(found, 1)
+
+
+def test_a_page_says_each_cause_and_each_certainty_once(
+    compared: Path, small_run: Path, least: Path, tmp_path: Path
+) -> None:
+    """Under the question that asks for it; the top says the results and a verdict."""
+    three = with_gap(least, tmp_path / "three", 1e9, 0.9e9)
+    folders = [small_run, least, three]
+    write_comparison(folders, tmp_path / "out")
+    for folder, runs in ((compared, folders[:2]), (tmp_path / "out", folders)):
+        found, text = Comparison.read(runs), page(folder).text
+        for i in found.others:
+            label = "" if len(runs) == 2 else f"{found.labels[i]}: "
+            for said, question in (
+                (cause(found, i), "Which assumption caused it?"),
+                (certainty(found, i), "How sure is the difference?"),
+            ):
+                # The last words: the first one has a capital where it begins a sentence.
+                assert text.count(label + said if label else said[1:]) == 1
+                assert text.rindex(question) < text.index(said[1:])
+            assert f"{verdict(found, i)[1:]}." in text
 
 
 # ------------------------------------------------------------------ certainty

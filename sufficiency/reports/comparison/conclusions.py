@@ -92,34 +92,68 @@ def cause(found: Comparison, i: int) -> str:
 
 def certainty(found: Comparison, i: int) -> str:
     """Whether the difference in cost is proven, or may be where the searches stopped."""
-    label = found.labels[i]
-    both = [found.reference.solver, found.runs[i].solver]
-    cost = [as_float(s.get("objective_pounds", math.nan)) for s in both]
-    bound = [as_float(s.get("bound_pounds", math.nan)) for s in both]
-    if not all(map(math.isfinite, [*cost, *bound])):
-        return f"{label} or the reference has no proven bound."
-    if not found.same_authority or not found.same_years:
-        return "the objectives cover other children or other years, so they are not compared."
-    difference = cost[1] - cost[0]
+    label, sides = found.labels[i], _costs_and_bounds(found, i)
+    if sides is None:
+        return f"{verdict(found, i)}."
+    cost, bound = sides
     left = [max(c - b, 0.0) for c, b in zip(cost, bound, strict=True)]
     open_words = f"the searches left {fmt.pounds(left[0])} and {fmt.pounds(left[1])} open"
-    if abs(difference) < POUND:
-        return f"both plans cost the same in the objective; {open_words}."
+    if abs(cost[1] - cost[0]) < POUND:
+        return f"{verdict(found, i)}; {open_words}."
     said = (
         f"in the objective {label} is "
-        f"{fmt.more_or_less(difference, 'dearer', 'cheaper')}, and {open_words}"
+        f"{fmt.more_or_less(cost[1] - cost[0], 'dearer', 'cheaper')}, and {open_words}"
     )
-    if bound[1] > cost[0] or bound[0] > cost[1]:
-        return f"{said}: the difference is proven, whatever a longer search might find."
+    if _apart(cost, bound):
+        return f"{said}: {verdict(found, i)}, whatever a longer search might find."
     return (
-        f"{said}: the two ranges overlap, so the difference is not proven. A longer search "
+        f"{said}: the two ranges overlap, so {verdict(found, i)}. A longer search "
         "might turn it round; do not decide on it."
     )
 
 
+def verdict(found: Comparison, i: int) -> str:
+    """The certainty of a run in a few words, for the top of the page."""
+    sides = _costs_and_bounds(found, i)
+    if sides is not None:
+        cost, bound = sides
+        if abs(cost[1] - cost[0]) < POUND:
+            return "both plans cost the same in the objective"
+        return f"the difference is {'proven' if _apart(cost, bound) else 'not proven'}"
+    if found.same_authority and found.same_years:
+        return f"{found.labels[i]} or the reference has no proven bound"
+    return "the objectives cover other children or other years, so they are not compared"
+
+
+def _costs_and_bounds(found: Comparison, i: int) -> tuple[list[float], list[float]] | None:
+    """Objectives and bounds of the reference and of a run, pounds; None: not to be compared."""
+    both = [found.reference.solver, found.runs[i].solver]
+    cost = [as_float(s.get("objective_pounds", math.nan)) for s in both]
+    bound = [as_float(s.get("bound_pounds", math.nan)) for s in both]
+    known = all(map(math.isfinite, [*cost, *bound]))
+    return (cost, bound) if known and found.same_authority and found.same_years else None
+
+
+def _apart(cost: Sequence[float], bound: Sequence[float]) -> bool:
+    """Whether what is proven of two plans does not overlap."""
+    return bound[1] > cost[0] or bound[0] > cost[1]
+
+
 def certainties(found: Comparison) -> str:
     """The certainty of every run, as sentences of a paragraph."""
-    return " ".join(fmt.capital_first(certainty(found, i)) for i in found.others)
+    return " ".join(_about(found, i, certainty(found, i)) for i in found.others)
+
+
+def verdicts(found: Comparison) -> str:
+    """The certainty of every run in a few words, as sentences of a paragraph."""
+    return " ".join(_about(found, i, f"{verdict(found, i)}.") for i in found.others)
+
+
+def _about(found: Comparison, i: int, words: str) -> str:
+    """Words on a run, with its name where there are several."""
+    if len(found.runs) == 2:
+        return fmt.capital_first(words)
+    return f"{found.labels[i]}: {words}"
 
 
 def _listed(items: Sequence[str], most: int = 8) -> str:

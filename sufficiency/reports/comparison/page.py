@@ -7,7 +7,7 @@ import math
 from sufficiency.reports import formatting as fmt
 from sufficiency.reports.blocks import Block, Items, Row, Section, Table, Text
 from sufficiency.reports.comparison.causes import causes
-from sufficiency.reports.comparison.conclusions import cause, certainties, result
+from sufficiency.reports.comparison.conclusions import certainties, result, verdicts
 from sufficiency.reports.comparison.results import (
     change_chart,
     failures,
@@ -88,15 +88,13 @@ def _tiles(found: Comparison) -> list[tuple[str, str]]:
 
 
 def _headline(found: Comparison) -> Section:
+    # The next section says what caused the results, the last one how their certainty is known.
     results = [result(found, i) for i in found.others]
-    causes = [f"Causes: {cause(found, i)}" for i in found.others]
     changed = any(not found.unchanged(i) for i in found.others)
     two = len(found.runs) == 2
     blocks: list[Block] = [Text(w, "failure") for w in found.warnings]
-    if two:
-        blocks.append(Text(causes[0]))
-    else:
-        blocks.append(Items([f"{r} {c}" for r, c in zip(results, causes, strict=True)]))
+    if not two:
+        blocks.append(Items(results))
     if changed:
         blocks.append(change_chart(found))
     answer = (
@@ -106,7 +104,7 @@ def _headline(found: Comparison) -> Section:
         if changed
         else "Nothing changed between these runs."
     )
-    return Section("difference", "What is different?", answer, "", certainties(found), blocks)
+    return Section("difference", "What is different?", answer, "", verdicts(found), blocks)
 
 
 def _change_words(pounds: float) -> str:
