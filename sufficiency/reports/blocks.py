@@ -46,6 +46,7 @@ class Table:
         groups: a header row above the headers: (label, number of columns), first column included.
         folded: the words on which it unfolds; empty when the table is always open.
         text_columns: positions (0 = header column) whose cells are words, not numbers.
+        one_line: positions of columns of words that are never broken, such as dates.
         printed: whether a folded table is printed.
     """
 
@@ -57,6 +58,7 @@ class Table:
     folded: str = ""
     groups: Sequence[tuple[str, int]] = ()
     text_columns: frozenset[int] = frozenset()
+    one_line: frozenset[int] = frozenset()
     dense: bool = False
     printed: bool = False
 

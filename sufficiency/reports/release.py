@@ -272,14 +272,19 @@ def protected(run: Run, threshold: int = THRESHOLD, on_progress: Tell | None = N
             key = _kind_key(str(r.kind), str(r.provision))
             believed["provision", as_int(r.academic_year), key] = places + threshold - 2
     turns: dict[Any, int] = {}
+    done: dict[Any, Any] = {}
+
+    def say(year: int) -> None:
+        if on_progress:
+            again = f", rounded in another way: try {turns[year] + 1}" if year in turns else ""
+            on_progress(f"Holding back small numbers of {academic_year_label(year)}{again}")
+
     while True:
         whole, moved = whole_numbers(exact, published, turns=turns)
         try:
             return protect(
                 whole, published, threshold=threshold, believed=believed, largest_rounding=moved,
-                on_block=None if on_progress is None else lambda year: on_progress(
-                    f"Holding back small numbers of {academic_year_label(year)}"
-                ),
+                on_block=say, done=done,
             )  # fmt: skip
         except NotReleasableError as refused:
             # Few children in few schools: another rounding of the same plan may be hidden better.

@@ -336,6 +336,7 @@ def protect(
     measure: str = "children",
     largest_rounding: float = 0.0,
     on_block: Callable[[Any], None] | None = None,
+    done: dict[Any, _Block] | None = None,
 ) -> Protected:
     """Decide which counts are held back, and prove that none of them can be recovered.
 
@@ -351,6 +352,9 @@ def protect(
         measure: the column of whole children.
         largest_rounding: from :func:`whole_numbers`, kept for the reader.
         on_block: told each year before its counts are held back; a large one takes a minute.
+        done: filled with the years that are protected. Given again for the same margins, threshold
+            and belief, a year whose atoms are the same is not worked out anew: no count is
+            published over years.
 
     Raises:
         NotReleasableError: when no pattern protects a count; ``reasons`` name the counts, and
@@ -361,18 +365,25 @@ def protect(
         raise ValueError(f"a threshold below {LEAST_THRESHOLD} would tell the numbers it hides")
     known = {m.name: m for m in margins}
     blocks: dict[Any, _Block] = {}
+    done = {} if done is None else done
     reasons: list[str] = []
     refused: list[Any] = []
     for label, part in atoms.groupby(block, sort=True):
+        part = part.reset_index(drop=True)
+        before = done.get(label)
+        if before is not None and _same_atoms(before, part, measure):
+            blocks[label] = before
+            continue
         if on_block:
             on_block(label)
         most = {(m, k): v for (m, b, k), v in (believed or {}).items() if b == label}
-        found = _block(label, part.reset_index(drop=True), known, most, threshold, measure)
+        found = _block(label, part, known, most, threshold, measure)
         if bare := _hold_back(found, threshold):
             reasons += bare
             refused.append(label)
+            continue
         _publish_again(found)
-        blocks[label] = found
+        blocks[label] = done[label] = found
     if reasons:
         raise NotReleasableError(
             "These counts could be recovered from the others, whatever else is withheld.",
@@ -383,6 +394,13 @@ def protect(
     for found in blocks.values():
         _check_proof(found, threshold)
     return result
+
+
+def _same_atoms(block: _Block, part: pd.DataFrame, measure: str) -> bool:
+    """Whether a block was worked out from these very atoms."""
+    return np.array_equal(block.children, part[measure].to_numpy(np.int64)) and block.atoms.equals(
+        part.drop(columns=measure)
+    )
 
 
 def _block(

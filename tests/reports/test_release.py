@@ -24,11 +24,12 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from sufficiency.cli import main
 from sufficiency.problems import EXIT_AUDIT_FAILED, EXIT_BAD_INPUT, EXIT_NOT_RELEASABLE
-from sufficiency.reports import release
+from sufficiency.reports import release, suppression
 from sufficiency.reports.facts import GROUPS, Run
 from sufficiency.reports.release import write_release
 from sufficiency.reports.suppression import NotReleasableError, Protected
 from sufficiency.vocabulary import KINDS, NEEDS, STATEMENT, no_formula
+from sufficiency.vocabulary import academic_year_label as year_label
 from tests.reports.browser import Browser, chromium
 from tests.reports.random_plans import random_run
 
@@ -247,6 +248,29 @@ def interval(system: System, row: int, whole: bool = False) -> tuple[float, floa
         assert found.x is not None
         ends.append(sign * found.fun)
     return ends[0], ends[1]
+
+
+def test_a_year_that_is_tried_again_is_told_as_that(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits sees each year once, and each further rounding of it named as one."""
+    run, real, told = Run.read(small_run), suppression._hold_back, list[str]()
+    refusals = 2
+
+    def hold_back(block: Any, threshold: int) -> list[str]:
+        nonlocal refusals
+        if block.label == run.last and refusals:
+            refusals -= 1
+            return ["a count that is told by the others"]
+        return real(block, threshold)
+
+    monkeypatch.setattr(suppression, "_hold_back", hold_back)
+    counts = release.protected(run, on_progress=told.append)
+    plain = [f"Holding back small numbers of {year_label(y)}"
+             for y in range(run.base, run.last + 1)]  # fmt: skip
+    again = [f"{plain[-1]}, rounded in another way: try {n}" for n in (2, 3)]
+    assert told == [*plain, *again]
+    assert counts.summary()["small"] > 0
 
 
 # ------------------------------------------------------------------ the attack

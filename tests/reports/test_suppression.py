@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,6 +75,29 @@ def test_a_number_that_its_total_gives_away_is_refused() -> None:
         protect(whole(square([5], [5])), TWO_WAY)
     assert refused.value.reasons
     assert all(r.startswith("2026: ") for r in refused.value.reasons)
+
+
+def test_a_year_that_is_protected_is_not_worked_out_again() -> None:
+    """Another rounding of one year leaves the others as they are, and what is told says so."""
+    good, bad, better = square([3, 20], [20, 30]), square([5], [5]), square([5], [50])
+    told: list[int] = []
+    done: dict[int, Any] = {}
+
+    def of(later: pd.DataFrame) -> Protected:
+        atoms = whole(pd.concat([good, later.assign(academic_year=2027)]))
+        return protect(atoms, TWO_WAY, on_block=told.append, done=done)
+
+    for _ in range(2):
+        with pytest.raises(NotReleasableError) as refused:
+            of(bad)
+        assert refused.value.blocks == [2027]
+    found = of(better)
+    assert told == [2026, 2027, 2027, 2027]
+    alone = protect(whole(good), TWO_WAY)
+    assert texts(found, (2, 2)) == texts(alone, (2, 2))
+    assert found.look_up("row", 2027, ("r0",)).text == "fewer than 6"
+    protect(whole(square([4, 20], [20, 30])), TWO_WAY, on_block=told.append, done=done)
+    assert told[-1] == 2026, "another number is another year"
 
 
 def test_another_turn_is_another_rounding_of_the_same_numbers() -> None:

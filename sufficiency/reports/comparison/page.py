@@ -142,6 +142,7 @@ def _certainty(found: Comparison) -> Section:
         rows=rows,
         source="runs.csv",
         text_columns=frozenset({1, 2, 6, 7}),
+        one_line=frozenset({2}),
         dense=True,
     )  # fmt: skip
     number = (

@@ -92,6 +92,7 @@ def assumptions(run: Run) -> Section:
                 rows=[r for r in rows if r.mark == "changed"],
                 source="inputs/rules.json",
                 text_columns=words,
+                one_line=frozenset({headers.index("Date")}),
                 dense=True,
             )
         )
@@ -103,6 +104,7 @@ def assumptions(run: Run) -> Section:
             source="inputs/rules.json",
             folded=f"All {len(rows)} entries of the planning model",
             text_columns=words,
+            one_line=frozenset({headers.index("Date")}),
             dense=True,
             printed=True,
         )
