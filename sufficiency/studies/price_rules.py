@@ -54,6 +54,10 @@ ROUNDS: Final = 3
 """Times that all lines are worked out, should they show a better plan as things are."""
 ALL_RULES: Final = "delay"
 """The rule under which every delay of a scheme is asked for."""
+ALL_LATE: Final = "all-late"
+"""The rule under which all of them are late together."""
+NOT_DRAWN: Final = pd.DataFrame(columns=["financial_year", "source", "pounds"])
+"""Capital before there is a plan."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ def price_rules(
     clock = time.monotonic()
     plain = inquire(loaded, gap=gap, time_limit=time_limit, threads=threads, seed=seed,
                     folder=folder, total=1, tell=on_progress)  # fmt: skip
+    # Which schemes can be late is known with the plan; whatever else is asked for, before it.
+    _check_rules(rules, [ALL_RULES, ALL_LATE, *(line.rule for line in _rules(plain, NOT_DRAWN))])
     rows: list[dict[str, Any]] = []
     with plain:
         best = plain.best_or_why(words="The best plan as things are")
@@ -113,12 +119,7 @@ def price_rules(
         for _ in range(ROUNDS):
             reference = plain.plan(best.opens)
             lines = lines_of(plain, best.opens, reference)
-            check_names(
-                rules,
-                dict.fromkeys(line.rule for line in lines),
-                "rule that bears on this scenario",
-                "--rule",
-            )
+            _check_rules(rules, [line.rule for line in lines])
             lines = [line for line in lines if not rules or line.rule in rules]
             countdown = Countdown(len(lines), on_progress)
             rows = []
@@ -143,6 +144,10 @@ def price_rules(
     )  # fmt: skip
 
 
+def _check_rules(rules: Sequence[str], known: Sequence[str]) -> None:
+    check_names(rules, dict.fromkeys(known), "rule that bears on this scenario", "--rule")
+
+
 # ------------------------------------------------------------------ what is changed
 
 
@@ -157,11 +162,21 @@ def lines_of(plain: Inquiry, opens: Schedule, reference: Plan) -> list[Line]:
     ``stay-on``, ``stay-in-sector``, ``preference-floors``, ``preference-ceilings``,
     ``over-capacity``, ``minimum-stay``, ``viable-roll``, ``alternatives``, ``commitments``.
     """
+    drawn = reference.capital[reference.capital["scheme"].isin(sorted(plain.decided))]
+    return [*_delays(plain, opens), *_rules(plain, drawn)]
+
+
+def _rules(plain: Inquiry, drawn: pd.DataFrame) -> list[Line]:
+    """Budgets and rules that bear on a scenario, whatever its plan.
+
+    Args:
+        plain: the scenario.
+        drawn: rows of the capital of a plan: what decided schemes draw.
+    """
     loaded = plain.loaded
-    lines = _delays(plain, opens)
+    lines: list[Line] = []
     if len(loaded.tables.budgets):
         first = loaded.scenario.first_year
-        drawn = reference.capital[reference.capital["scheme"].isin(sorted(plain.decided))]
         aside = " (but for what committed schemes draw)" if len(drawn) else ""
         lines += [
             Line("budget-late", f"Every year's budget comes a year late{aside}", LATER,
@@ -249,7 +264,7 @@ def _delays(plain: Inquiry, opens: Schedule) -> list[Line]:
     chosen = {s: y + 1 for s, y in opens.items() if s not in decided and y < last}
     if len(chosen) > 1:
         lines.append(
-            Line("all-late", "Every scheme still to be decided opens a year late", LATER,
+            Line(ALL_LATE, "Every scheme still to be decided opens a year late", LATER,
                  delayed=tuple(sorted(chosen.items())))
         )  # fmt: skip
     return lines

@@ -541,6 +541,8 @@ def test_every_page_fits_a_telephone_and_a_desk(folders: list[Path], width: int)
 
 # ------------------------------------------------------------------ commands
 
+SCHOOL = ["test-site", "small", "--needs", "ASD", "--places", "40"]
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -550,12 +552,26 @@ def test_every_page_fits_a_telephone_and_a_desk(folders: list[Path], width: int)
         (["marginal", "small", "--redesignate", "saltings-school"], "write PROVISION=ASD,SLCN"),
         (["marginal", "small", "--extend", "saltings-school=3"], "write PROVISION=0..13"),
         (["marginal", "small", "--extend", "nowhere=0..3"], "no such provision"),
+        (["price-rules", "small", "--rule", "stay-onn"], "did you mean 'stay-on'"),
+        (
+            ["rank-sites", "small", "--scheme", "fen-lane-semh-schol"],
+            "did you mean 'fen-lane-semh-school'",
+        ),
+        ([*SCHOOL, "--site", "fen-lan"], "did you mean 'fen-lane'"),
+        (["map-value", *SCHOOL[1:], "--kind", "state_specal"], "did you mean 'state_special'"),
         (["rank-sites", "nowhere"], "there is no scenario of this name"),
     ],
 )
 def test_bad_input_is_answered_in_a_sentence(
-    words: list[str], said: str, tmp_path: Path, capsys: Any
+    words: list[str], said: str, tmp_path: Path, capsys: Any, monkeypatch: Any
 ) -> None:
+    """Before anything is searched: whoever misspells a name does not wait for a plan."""
+
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a search was begun")
+
+    for search in ("run", "place"):
+        monkeypatch.setattr(SchemeSearch, search, never)
     out = tmp_path / "out"
     assert main([*words, "--out", str(out)]) == 2
     shown = " ".join(capsys.readouterr().err.split())
