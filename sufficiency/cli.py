@@ -802,11 +802,10 @@ def _show_sites(out: Console, finding: Finding) -> None:
         if row["verdict"] == "cannot be afforded":
             table.add_row(escape(str(row["name"])), row["verdict"])
             continue
-        least, most = row["worth_least_pounds"], row["worth_most_pounds"]
         table.add_row(
             escape(str(row["name"])), row["verdict"], str(row["opens"]),
             fmt.pounds(row["net_present_value_pounds"]),
-            f"{fmt.pounds(least)} to {fmt.pounds(most)}",
+            fmt.pounds_from_to(row["worth_least_pounds"], row["worth_most_pounds"]),
             fmt.count(row["minutes_saved"]), fmt.percent(row["share_filled"]),
         )  # fmt: skip
     out.print(table)

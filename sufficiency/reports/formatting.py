@@ -104,6 +104,19 @@ def pounds(amount: float | None) -> str:
     return sign + text
 
 
+def pounds_from_to(least: float, most: float, *, sentence: bool = False) -> str:
+    """Where an amount lies: ``£1 million to £2 million``, in a sentence ``between … and …``.
+
+    An end that is not known is infinite: ``at least £1 million``.
+    """
+    low, high = pounds(least), pounds(most)
+    if not math.isfinite(least):
+        return f"at most {high}" if math.isfinite(most) else NOT_AVAILABLE
+    if not math.isfinite(most):
+        return f"at least {low}"
+    return f"between {low} and {high}" if sentence else f"{low} to {high}"
+
+
 def more_or_less(difference: float | None, more: str = "more", less: str = "less") -> str:
     """A difference in money in a sentence: ``£1.2 million less``, ``the same``."""
     if difference is None or not math.isfinite(difference):

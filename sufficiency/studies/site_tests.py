@@ -60,6 +60,8 @@ STOPPED: Final = (
     "then."
 )
 CLEAR, UNCLEAR, WORSE, NO_PLAN = "pays", "not proven", "does not pay", "cannot be afforded"
+NOT_PROVEN: Final = "not proven"
+"""Status of a plan that was placed but not searched for: nothing is known of cheaper ones."""
 COUNTS: Final = ("unmet", "over_capacity", "beyond_limit", "over_guide")
 
 Tell = Callable[[str], None]
@@ -249,7 +251,7 @@ class _Trial:
     def _so_far(self, worth: Mapping[str, Worth]) -> str:
         """The first answer in words, for whoever does not want to wait for a nearer one."""
         known = [
-            f"{place.name} is worth between {fmt.pounds(w.least)} and {fmt.pounds(w.most)}"
+            f"{place.name} is worth {fmt.pounds_from_to(w.least, w.most, sentence=True)}"
             for place in self.where
             if (w := worth[place.label]).found is not None
         ]
@@ -273,6 +275,9 @@ class _Trial:
             f"Searching for the best plan with {place.name}", gap=gap, time_limit=self.seconds,
         )  # fmt: skip
         best = _better(self._held(_better(found, known)), on_top)
+        if not best.found and best.status != "infeasible":
+            # That no plan was found in time does not say that there is none.
+            raise answers.none_found(best)
         return best if best.found else None
 
     def _held(self, found: Answered) -> Answered:
@@ -324,10 +329,15 @@ class _Trial:
 def _better(this: Answered, other: Answered | None) -> Answered:
     """The cheaper of two answers, with the bound of the question that was asked of ``this``.
 
-    ``other`` answers a narrower question, or the same one before.
+    ``other`` answers a narrower question, or the same one before. Where it has a plan, a search
+    that says there is none is refuted: its bound is worth nothing, and what stands is the plan,
+    with what was proven of it before.
     """
     if other is None or not other.found:
         return this
+    if this.status == "infeasible":
+        known = other.ask == this.ask
+        return other if known else replace(other, ask=this.ask, status=NOT_PROVEN, bound=-math.inf)
     # Two bounds of the same question both hold; a narrower question's says nothing of this one.
     bound = max(this.bound, other.bound) if other.ask == this.ask else this.bound
     if this.found and this.objective <= other.objective:
@@ -731,8 +741,8 @@ def _verdict_words(row: Mapping[Any, Any], stamp: Mapping[str, Any]) -> tuple[st
     }[str(verdict)]
     least, most = float(row["worth_least_pounds"]), float(row["worth_most_pounds"])
     money = float(row["net_present_value_pounds"])
-    ends = [fmt.pounds(least), fmt.pounds(most)]
-    worth = ends[0] if ends[0] == ends[1] else f"between {ends[0]} and {ends[1]}"
+    same = fmt.pounds(least) == fmt.pounds(most)
+    worth = fmt.pounds(least) if same else fmt.pounds_from_to(least, most, sentence=True)
     said = [
         lead,
         f"Counting failures that it spares as the plan prices them, it is worth {worth}; in money "
@@ -746,7 +756,7 @@ def _verdict_words(row: Mapping[Any, Any], stamp: Mapping[str, Any]) -> tuple[st
             else "The same grant spent otherwise does more: that is proven."
             if highest < 0
             else "Whether the same grant does more elsewhere is not proven: against that, the site "
-            f"is worth between {fmt.pounds(other)} and {fmt.pounds(highest)}."
+            f"is worth {fmt.pounds_from_to(other, highest, sentence=True)}."
         )
     if opens == int(stamp["last_year"]) and not school["opens"]:
         said.append(

@@ -18,7 +18,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from sufficiency.asking import Ask, Study
 from sufficiency.pipeline import Loaded, audit_plan, study
 from sufficiency.plan.finding import ANSWERS, Finding, read_finding
-from sufficiency.problems import InputError, Problems, Stopped
+from sufficiency.problems import InputError, NoPlanError, Problems, Stopped
+from sufficiency.reports import formatting as fmt
 from sufficiency.reports.findings import write_finding
 from sufficiency.studies.site_tests import GAPS, NO_PLAN, STOPPED, UNCLEAR, WORSE, try_sites
 from sufficiency.studies.sites import (
@@ -567,6 +568,52 @@ def test_a_nearer_look_may_be_stopped_and_the_first_answer_stands(monkeypatch: A
     monkeypatch.setattr(Study, "best", searched)
     whole = tried(two_places(room=40), HERE, gap=None)
     assert STOPPED not in whole.stamp["notes"]
+
+
+def saying(status: str, bound: float) -> Any:
+    """A search that answers so, with no plan, whatever is asked of a site."""
+    searched = Study.best
+
+    def best(self: Study, ask: Any = None, **more: Any) -> Any:
+        if not ask.force:
+            return searched(self, ask, **more)
+        return self.recalled(
+            ask, status=status, objective=math.inf, bound=bound, opens={}, seconds=1.0
+        )
+
+    return best
+
+
+def test_a_plan_at_hand_refutes_a_search_that_says_there_is_none(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The plan without the site, with the site on top, obeys all rules: it stands, unproven."""
+    whole = tried(two_places(), FAR)
+    monkeypatch.setattr(Study, "best", saying("infeasible", math.inf))
+    finding = tried(two_places(), FAR)
+    row, sure = row_of(finding), row_of(whole)
+    found = finding.stamp["search"]["A"]
+    assert (found["status"], found["bound_pounds"], found["gap"]) == (
+        "not proven", -math.inf, math.inf,
+    )  # fmt: skip
+    # The plan without it is proven, so what the site is worth at least is proven as well.
+    assert row["worth_least_pounds"] == pytest.approx(sure["worth_least_pounds"], abs=0.01)
+    assert row["worth_most_pounds"] == math.inf
+    assert row["verdict"] == sure["verdict"]
+    assert f"it is worth at least {fmt.pounds(row['worth_least_pounds'])}" in " ".join(
+        finding.sentences
+    )
+    assert set(finding.tables["plans"]["status"]) == {"optimal", "not proven"}
+    write_finding(finding, tmp_path / "out")
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "is not known. It is given as an interval" in text
+    assert "at least £" in text and ">inf" not in text
+
+
+def test_no_plan_found_in_time_is_not_called_unaffordable(monkeypatch: Any) -> None:
+    monkeypatch.setattr(Study, "best", saying("time limit", -math.inf))
+    with pytest.raises(NoPlanError, match="more time with --time-limit"):
+        tried(budgeted(1000.0), FAR, capital=1500.0)
 
 
 def test_answers_are_kept_and_gone_on_with(tmp_path: Path, monkeypatch: Any) -> None:

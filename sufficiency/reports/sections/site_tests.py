@@ -147,18 +147,24 @@ def _of(finding: Finding, table: str, label: str) -> pd.DataFrame:
 
 
 def _between(row: Any) -> str:
-    least, most = as_float(row["worth_least_pounds"]), as_float(row["worth_most_pounds"])
-    return f"{fmt.pounds(least)} to {fmt.pounds(most)}"
+    return fmt.pounds_from_to(
+        as_float(row["worth_least_pounds"]), as_float(row["worth_most_pounds"])
+    )
 
 
 def _answer(finding: Finding) -> Section:
     first, *others = finding.sentences
     search = dict(finding.stamp["search"])
     widest = max(as_float(dict(s)["gap"]) for s in search.values())
+    known = (
+        f"both are proven to within {fmt.percent(widest, 2)}, so it is given"
+        if math.isfinite(widest)
+        else "how near one of them is to the best possible is not known. It is given"
+    )
     sure = (
         "Worth is the cost of the best plan without the site less that of the best plan with it; "
-        f"both are proven to within {fmt.percent(widest, 2)}, so it is given as an interval, and a "
-        "site whose interval holds nought is neither better nor worse as far as is proven. "
+        f"{known} as an interval, and a site whose interval holds nought is neither better nor "
+        "worse as far as is proven. "
     )
     notes = [str(n) for n in finding.stamp.get("notes", [])]
     many = len(finding.tables["sites"]) > 1
@@ -212,8 +218,8 @@ def _compared(finding: Finding) -> Table:
         each("Worth lies between (proven)", _worth_cell),
         *(
             [each("… against the grant spent otherwise (proven)", lambda r: (
-                f"{fmt.pounds(as_float(r.over_grant_least_pounds))} to "
-                f"{fmt.pounds(as_float(r.over_grant_most_pounds))}"))]
+                fmt.pounds_from_to(
+                    as_float(r.over_grant_least_pounds), as_float(r.over_grant_most_pounds))))]
             if "over_grant_least_pounds" in table
             else []
         ),
@@ -242,8 +248,7 @@ def _label(finding: Finding, row: Any) -> str:
 
 
 def _worth_cell(row: Any) -> str:
-    least, most = as_float(row.worth_least_pounds), as_float(row.worth_most_pounds)
-    return f"{fmt.pounds(least)} to {fmt.pounds(most)}"
+    return fmt.pounds_from_to(as_float(row.worth_least_pounds), as_float(row.worth_most_pounds))
 
 
 def _payback(years: float) -> str:
