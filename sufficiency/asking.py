@@ -39,6 +39,8 @@ from sufficiency.solving import (
 )
 
 Tell = Callable[[Progress], None]
+CAPITAL_SLACK = 0.5
+"""Pounds within which two sums of capital are the same."""
 HELD = 8
 """Schedules for which children placed exactly are held: the last that were asked for."""
 
@@ -164,6 +166,9 @@ class Study:
         )
         structure = Structure(**hints(question, self.form.columns, self.form.rows))
         self._held: dict[bytes, Outcome] = {}
+        self._capital = self.capital()
+        base = question.settings.base_year
+        self._switches = {(self._ids[s], t + base) for s, t in self._index}
         known = self._values_of_committed if beside else None
         self.search = SchemeSearch(self.form, structure, options, beside=known)
 
@@ -236,6 +241,24 @@ class Study:
         """
         outcome = Outcome(status, self._schedule(opens), objective, bound, seconds)
         return Answered(ask, status, objective, bound, dict(opens), seconds, self, outcome)
+
+    def allows(self, ask: Ask, opens: Mapping[str, int]) -> bool:
+        """Whether a schedule is one that a question asks for, and every scheme can open when it
+        says; whether rules and budgets allow it is not looked at."""
+        chosen = set(opens)
+        capital = self._capital
+        switches = self._switches
+        return (
+            all((scheme, year) in switches for scheme, year in opens.items())
+            and not (ask.forbid & chosen)
+            and ask.force <= chosen
+            and all(opens.get(scheme) == year for scheme, year in ask.opens)
+            and (
+                ask.capital_at_most is None
+                or sum(capital[s] for s in chosen) <= ask.capital_at_most + CAPITAL_SLACK
+            )
+            and not any(set(some) == chosen for some in ask.unlike)
+        )
 
     def fingerprint(self) -> str:
         """Hash of the whole model as the solver sees it, and of the names of its schemes."""

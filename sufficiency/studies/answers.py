@@ -4,6 +4,11 @@ An answer is kept as a small JSON file under the hash of what was asked: the who
 solver sees it, the question about schemes, gap, time limit, seed and versions. Whatever changes any
 of them makes another question. Kept are the schedule, its cost and the bound; children are placed
 again, exactly, where an answer is used.
+
+A file holds a checksum of its key and content. One that is damaged, was edited, stands under
+another key, or contradicts itself or its question is not believed: it is asked again, and so is one
+of a version that wrote no checksum. The checksum is no signature: who works it out anew can still
+lie about a cost.
 """
 
 from __future__ import annotations
@@ -29,6 +34,11 @@ from sufficiency.problems import NoPlanError, Stopped
 from sufficiency.reports import formatting as fmt
 
 RUNS: Final = Path("runs")
+CHECKSUM: Final = "sha256"
+STATUSES: Final = ("optimal", "time limit", "memory limit", "stalled")
+"""What a search may say of a plan that it found and that is kept."""
+ABOVE: Final = 1e-6
+"""Relative distance by which a bound may lie above a cost: tolerances of the solver."""
 Tell = Callable[[str], None]
 
 
@@ -40,6 +50,7 @@ def folder_of(scenario: str, kind: str) -> Path:
 class Kept:
     """Small JSON files in the ``answers`` of a finding's folder, each under a key of content.
 
+    Each holds a checksum of both, so that what was damaged or edited counts as missing.
     What cannot be written is worked out again: the finding itself will say if its folder cannot be
     written.
 
@@ -51,13 +62,15 @@ class Kept:
         self.folder = None if folder is None else folder / ANSWERS
 
     def read(self, key: str) -> Any:
-        """What is kept under a key; None where it is missing or damaged."""
+        """What is kept under a key; None where it is missing, damaged or not what was written."""
         if self.folder is None:
             return None
         try:
-            return json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            data = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
+            told = data.pop(CHECKSUM)
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return None
+        return data if told == _checksum(key, data) else None
 
     def write(self, key: str, data: Mapping[str, Any]) -> None:
         """Keep something under a key: written aside, then renamed."""
@@ -66,7 +79,8 @@ class Kept:
         aside = self.folder / f".{key}.{os.getpid()}.unfinished"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+            written = {**data, CHECKSUM: _checksum(key, data)}
+            aside.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
             aside.replace(self.folder / f"{key}.json")
         except OSError:
             with contextlib.suppress(OSError):
@@ -177,6 +191,8 @@ class Answers:
         key = self._key(ask, 0.0, None, "exactly")
         self._tell(self._progress(words))
         answered = self._kept(key, ask)
+        if answered is not None and answered.found and answered.bound != answered.objective:
+            answered = None  # one schedule has one cost
         if answered is None:
             clock = time.monotonic()
             try:
@@ -257,7 +273,7 @@ class Answers:
         if found is None:
             return None
         try:
-            return self.study.recalled(
+            answered = self.study.recalled(
                 ask,
                 status=str(found["status"]),
                 objective=_number(found["objective"], math.inf),
@@ -267,6 +283,21 @@ class Answers:
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None  # a file that was damaged is an answer that is not known
+        return answered if self._credible(answered) else None
+
+    def _credible(self, answered: Answered) -> bool:
+        """Whether what is kept contradicts neither itself nor its question."""
+        cost, bound = answered.objective, answered.bound
+        if not (math.isfinite(answered.seconds) and answered.seconds >= 0):
+            return False
+        if answered.status == "infeasible":
+            return cost == math.inf and not math.isnan(bound) and not answered.opens
+        return (
+            answered.status in STATUSES
+            and math.isfinite(cost)
+            and bound <= cost + ABOVE * max(abs(cost), 1.0)
+            and self.study.allows(answered.ask, answered.opens)
+        )
 
     def _keep(self, key: str, answered: Answered) -> None:
         found = {
@@ -277,6 +308,12 @@ class Answers:
             "seconds": round(answered.seconds, 3),
         }
         self.kept.write(key, found)
+
+
+def _checksum(key: str, data: Mapping[str, Any]) -> str:
+    """Of a key and what is kept under it, as it will be read."""
+    read = json.loads(json.dumps(data))
+    return hashlib.sha256(json.dumps([key, read], sort_keys=True).encode()).hexdigest()
 
 
 def _number(value: Any, absent: float) -> float:

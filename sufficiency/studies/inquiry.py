@@ -35,8 +35,6 @@ Tell = Callable[[str], None]
 Schedule = Mapping[str, int]
 INDEPENDENT: Final = ("independent_special", "non_maintained_special")
 """Kinds that returns count together as independent and non-maintained special schools."""
-CAPITAL_SLACK: Final = 0.5
-"""Pounds within which two sums of capital are the same."""
 SAME: Final = 1e-9
 """Relative difference within which two costs are the same to a computer."""
 
@@ -233,17 +231,7 @@ class Inquiry:
 
     def allows(self, ask: Ask, opens: Schedule) -> bool:
         """Whether a schedule is one that a question asks for."""
-        chosen = set(opens)
-        return (
-            not (ask.forbid & chosen)
-            and ask.force <= chosen
-            and all(opens.get(scheme) == year for scheme, year in ask.opens)
-            and (
-                ask.capital_at_most is None
-                or self.capital(chosen) <= ask.capital_at_most + CAPITAL_SLACK
-            )
-            and not any(set(some) == chosen for some in ask.unlike)
-        )
+        return self.study.allows(ask, opens)
 
     # -- plans
 

@@ -15,7 +15,7 @@ from sufficiency.pipeline import study
 from sufficiency.plan.finding import ANSWERS
 from sufficiency.problems import Stopped
 from sufficiency.solving import SchemeSearch
-from sufficiency.studies.answers import Answers
+from sufficiency.studies.answers import CHECKSUM, Answers, Kept
 from sufficiency.studies.inquiry import Inquiry
 from tests import tiny
 
@@ -114,6 +114,112 @@ def test_a_damaged_answer_is_asked_again(tmp_path: Path) -> None:
                  "bound": 1, "seconds": 1, "opens": {"elsewhere": 2026}})):  # fmt: skip
         kept.write_text(text)
         assert Answers(asked(), tmp_path).best().objective == 10.0
+
+
+def kept_in(folder: Path) -> Path:
+    (kept,) = (folder / ANSWERS).glob("*.json")
+    return kept
+
+
+def rewritten(kept: Path, **changes: Any) -> None:
+    """Edited by somebody who works out the checksum too: only contradictions can tell."""
+    data = {**json.loads(kept.read_text()), **changes}
+    data.pop(CHECKSUM)
+    Kept(kept.parent.parent).write(kept.stem, data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"objective": 9.0, "bound": 9.0}, {"bound": 5.0}, {"opens": {"dear": 2026}},
+     {"status": "time limit"}, {"seconds": 0.5}, {CHECKSUM: "0" * 64}, {"note": "checked"}],
+)  # fmt: skip
+def test_an_edited_answer_is_asked_again(tmp_path: Path, changes: dict[str, Any]) -> None:
+    Answers(asked(), tmp_path).best()
+    kept = kept_in(tmp_path)
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), **changes}))
+    again = Answers(asked(), tmp_path).best()
+    assert (again.objective, again.bound, again.opens) == (10.0, 10.0, {"near": 2026})
+    assert json.loads(kept.read_text())["objective"] == 10.0, "it is mended"
+
+
+def test_an_answer_of_a_version_without_checksums_is_asked_again(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    Answers(asked(), tmp_path).best()
+    kept = kept_in(tmp_path)
+    data = json.loads(kept.read_text())
+    kept.write_text(json.dumps({k: v for k, v in data.items() if k != CHECKSUM}))
+    searched, times = Study.best, list[int]()
+
+    def counts(self: Study, *given: Any, **more: Any) -> Answered:
+        times.append(1)
+        return searched(self, *given, **more)
+
+    monkeypatch.setattr(Study, "best", counts)
+    for _ in range(2):
+        assert Answers(asked(), tmp_path).best().objective == 10.0
+    assert times == [1]
+
+
+def test_an_answer_under_another_key_is_none(tmp_path: Path) -> None:
+    """Copied over the answer to another question, it would be believed of that one."""
+    Answers(asked(), tmp_path).best()
+    kept = kept_in(tmp_path)
+    forced = Ask.that(force=["dear"])
+    Answers(asked(), tmp_path).best(forced)
+    (other,) = set((tmp_path / ANSWERS).glob("*.json")) - {kept}
+    other.write_text(kept.read_text())
+    assert Answers(asked(), tmp_path).best(forced).objective == 50.0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bound": 11.0},
+        {"objective": "nan"},
+        {"objective": "inf", "bound": "inf"},
+        {"bound": "nan"},
+        {"seconds": "nan"},
+        {"seconds": -1.0},
+        {"status": "infeasible"},
+        {"status": "certain"},
+        {"opens": {"near": 2019}},
+        {"opens": {"near": 2090}},
+        {"opens": {"dear": 2026}},
+    ],
+)
+def test_an_answer_that_contradicts_itself_or_its_question_is_asked_again(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    ask = Ask.that(forbid=["dear"])
+    Answers(asked(), tmp_path).best(ask)
+    rewritten(kept_in(tmp_path), **changes)
+    again = Answers(asked(), tmp_path).best(ask)
+    assert (again.status, again.objective, again.bound) == ("optimal", 10.0, 10.0)
+    assert again.opens == {"near": 2026}
+
+
+def test_no_plan_is_not_believed_beside_one(tmp_path: Path) -> None:
+    ask = Ask.that(opens={"near": 2040})
+    Answers(asked(), tmp_path).best(ask)
+    rewritten(kept_in(tmp_path), objective=10.0)
+    assert not Answers(asked(), tmp_path).best(ask).found
+
+
+def test_one_schedule_has_one_cost(tmp_path: Path) -> None:
+    Answers(asked(), tmp_path).exactly({"dear": 2026})
+    rewritten(kept_in(tmp_path), bound=40.0)
+    again = Answers(asked(), tmp_path).exactly({"dear": 2026})
+    assert (again.objective, again.bound) == (50.0, 50.0)
+
+
+def test_edited_measures_are_measured_again(tmp_path: Path) -> None:
+    inquiry = Inquiry(None, asked(), tmp_path)  # type: ignore[arg-type]  # no plan is measured
+    assert inquiry.kept("m", lambda: {"places": 4.0}) == {"places": 4.0}
+    kept = kept_in(tmp_path)
+    kept.write_text(kept.read_text().replace("4.0", "400.0"))
+    assert inquiry.kept("m", lambda: {"places": 4.0}) == {"places": 4.0}
+    assert "400.0" not in kept.read_text()
 
 
 def test_a_stop_keeps_what_was_answered_and_says_how_to_go_on(
