@@ -146,6 +146,11 @@ class HeatRow:
     values: Sequence[float | None] = ()
 
 
+SLIM_COLUMNS, SLIM_ROWS, SLIM_NAME = 11, 72, 13
+"""Most years, rows and letters of a name with which a heat map takes half the width of a sheet: its
+cells are then 3 mm wide, and two digits of 7 point 2.75 mm."""
+
+
 @dataclass(frozen=True)
 class HeatMap:
     """Counts shaded by their size: a picture that is a table, for every width and for paper.
@@ -169,6 +174,19 @@ class HeatMap:
     grids: Sequence[tuple[str, Sequence[HeatRow]]]
     largest: float
     source: str
+
+    @property
+    def slim(self) -> bool:
+        """Whether two such maps stand side by side on paper in type that can be read: each of two
+        grids, with numbers of two digits and short names."""
+        rows = [row for _, grid in self.grids for row in grid]
+        return (
+            len(self.grids) == 2
+            and len(self.columns) <= SLIM_COLUMNS
+            and len(rows) <= 2 * SLIM_ROWS
+            and all(len(row.label) <= SLIM_NAME for row in rows if row.values)
+            and all(value is None or value < 99.5 for row in rows for value in row.values)
+        )
 
     def cell(self, value: float | None) -> tuple[int, str]:
         """Shade and words of a value: half a child is one, less is pale and without a number."""

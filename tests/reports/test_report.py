@@ -21,10 +21,10 @@ import vl_convert
 from sufficiency.pipeline import optimise, write_results
 from sufficiency.problems import InputError
 from sufficiency.reports import charts, place_map, write_report
-from sufficiency.reports.blocks import HeatMap
+from sufficiency.reports.blocks import HeatMap, HeatRow
 from sufficiency.reports.facts import Run
 from sufficiency.reports.sections import sections
-from sufficiency.reports.sections.children import _schemes_sentence
+from sufficiency.reports.sections.children import _gap_map, _schemes_sentence
 from sufficiency.vocabulary import KINDS, STATEMENT
 from tests import tiny
 from tests.reports.browser import Browser, chromium
@@ -702,14 +702,8 @@ def test_schools_on_the_map_say_what_they_are_by_keyboard(
 
 
 def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
-    browser.open(small_run / "report.html", 1280)
-    browser.call("Emulation.setEmulatedMedia", media="print")
-    # A4 less its margins of 14 mm, at 96 pixels to the inch.
+    on_paper(browser, small_run / "report.html")
     width = round((210 - 28) / 25.4 * 96)
-    browser.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width, height=1000, deviceScaleFactor=1, mobile=False,
-    )  # fmt: skip
     wide = browser.evaluate(
         "[...document.querySelectorAll('table, svg, p, h2, h3, dl')].filter("
         "  e => e.getClientRects().length && !e.closest('details:not([open]):not(.printed)') &&"
@@ -740,6 +734,115 @@ def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
     browser.call("Emulation.setEmulatedMedia", media="")
     sheets = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
     assert len(sheets["data"]) > 50_000
+
+
+def on_paper(browser: Browser, page: Path) -> None:
+    """A page as it is printed on A4, less its margins of 14 mm, at 96 pixels to the inch."""
+    browser.open(page, 1280)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=round((210 - 28) / 25.4 * 96), height=1000, deviceScaleFactor=1, mobile=False,
+    )  # fmt: skip
+
+
+def test_printed_heat_maps_stand_side_by_side_and_can_be_read(
+    browser: Browser, small_run: Path
+) -> None:
+    on_paper(browser, small_run / "report.html")
+    found = browser.evaluate(
+        """(() => {
+          const box = e => e.getBoundingClientRect();
+          const maps = [...document.querySelectorAll('figure.slim')];
+          return maps.map(f => {
+            const [one, two] = f.querySelectorAll('table');
+            const tops = t => [...t.querySelectorAll('tbody tr')].map(r => Math.round(box(r).top));
+            return {
+              place: [box(f).left, box(f).top],
+              least: Math.min(...[...f.querySelectorAll('th, td, figcaption, .chart-title')].map(
+                e => parseFloat(getComputedStyle(e).fontSize))),
+              // In the second grid the names are there for who hears the page, not for the eye.
+              tight: [...f.querySelectorAll('table td, table:first-of-type tbody th[scope=row]')]
+                .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent),
+              rows: [tops(one), tops(two)],
+              end: Math.max(...[...f.querySelectorAll('table')].map(t => box(t).right)),
+            };
+          });
+        })()"""
+    )
+    browser.call("Emulation.setEmulatedMedia", media="")
+    assert len(found) >= 2
+    (left, top), (right, beside) = found[0]["place"], found[1]["place"]
+    assert top == beside and right > left + 300
+    for heat in found:
+        assert heat["least"] >= 7 / 72 * 96 - 0.01
+        assert heat["tight"] == []
+        assert heat["rows"][0] == heat["rows"][1]
+        assert heat["end"] <= (210 - 28) / 25.4 * 96 + 1
+
+
+def test_dates_stand_on_one_line(browser: Browser, small_run: Path) -> None:
+    def heights() -> list[list[float]]:
+        found: list[list[float]] = browser.evaluate(
+            "[...document.querySelectorAll('#assumptions td.one-line')].map(e => {"
+            " const r = document.createRange(); r.selectNodeContents(e);"
+            " return [r.getBoundingClientRect().height, parseFloat(getComputedStyle(e).fontSize),"
+            "         document.documentElement.scrollWidth] })"
+        )
+        return found
+
+    on_paper(browser, small_run / "report.html")
+    printed = heights()
+    browser.call("Emulation.setEmulatedMedia", media="")
+    browser.open(small_run / "report.html", 390)
+    browser.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    telephone = heights()
+    assert len(printed) == len(telephone) > 20
+    assert all(height < 1.6 * size for height, size, _ in [*printed, *telephone])
+    assert all(width <= 390 for *_, width in telephone)
+
+
+@pytest.mark.parametrize(
+    ("change", "slim"),
+    [
+        ({}, True),
+        ({"label": "Ramsbottom and Tottington"}, False),
+        ({"value": 99.5}, False),
+        ({"years": 12}, False),
+        ({"grids": 1}, False),
+        ({"rows": 80}, False),
+    ],
+)
+def test_a_heat_map_is_slim_where_it_can_be_read(change: dict[str, Any], slim: bool) -> None:
+    given = {"label": "Brindlesham", "value": 99.0, "years": 11, "grids": 2, "rows": 40} | change
+    values = [None, *[given["value"]] * (given["years"] - 1)]
+    rows = [HeatRow("Social, emotional and mental health"),
+            *[HeatRow(given["label"], values)] * given["rows"]]  # fmt: skip
+    heat = HeatMap("Gap", "", "", [""] * given["years"], [("", rows)] * given["grids"], 99.0, "")
+    assert heat.slim is slim
+
+
+def test_rows_without_a_number_are_left_out_of_heat_maps(small_run: Path) -> None:
+    run = Run.read(small_run)
+    gaps = run.plan.gaps
+    place = sorted(set(gaps["locality"]))[0]
+    designation = gaps.loc[gaps["phase"] == "primary", "designation"].iloc[0]
+    here = (gaps["locality"] == place) & (gaps["designation"] == designation)
+    assert len(gaps[here]) > 0
+
+    def shown() -> set[tuple[str, str]]:
+        found, heading = set(), ""
+        for row in _gap_map(run, "primary", 50.0).grids[1][1]:
+            heading = heading if row.values else row.label
+            found |= {(heading, row.label)} if row.values else set()
+        return found
+
+    for gap, without in ((0.4, 0.4), (0.4, 0.6), (0.6, 0.4)):
+        gaps.loc[here, ["gap", "gap_without_schemes"]] = gap, without
+        assert ((designation, place) in shown()) == (max(gap, without) >= 0.5)
+    gaps.loc[gaps["designation"] == designation, ["gap", "gap_without_schemes"]] = 0.0
+    assert designation not in {heading for heading, _ in shown()}
+    assert HeatRow(designation) not in _gap_map(run, "primary", 50.0).grids[0][1]
 
 
 def test_a_locality_without_room_on_the_map_is_not_named_beside_a_neighbour() -> None:

@@ -611,18 +611,20 @@ def _gap_map(run: Run, phase: str, largest: float) -> HeatMap:
         for r in records(part)
     }  # fmt: skip
     shown = run.without is not None
+    sides = 2 if shown else 1
     grids: list[list[HeatRow]] = [[], []]
     for designation in _designations(run):
         if designation not in set(part["designation"]):
             continue
-        for grid in grids:
-            grid.append(HeatRow(designation))
-        for locality in localities:
-            pairs = [cells.get((locality, designation, y)) for y in run.years]
-            if all(p is None for p in pairs):
-                continue
-            for at, grid in enumerate(grids):
-                grid.append(HeatRow(locality, [p[at] if p else None for p in pairs]))
+        pairs = {
+            place: [cells.get((place, designation, y)) for y in run.years] for place in localities
+        }
+        # A row without a number would only push the others apart.
+        missing = [p for p in localities if any(c and max(c[2 - sides :]) >= 0.5 for c in pairs[p])]
+        for at, grid in enumerate(grids):
+            if missing:
+                grid.append(HeatRow(designation))
+            grid += [HeatRow(p, [c[at] if c else None for c in pairs[p]]) for p in missing]
     total = part.groupby("academic_year")[["gap", "gap_without_schemes"]].sum()
     end = as_float(total["gap"].get(run.last, 0.0))
     before = as_float(total["gap_without_schemes"].get(run.last, 0.0))
@@ -650,7 +652,8 @@ def _gap_map(run: Run, phase: str, largest: float) -> HeatMap:
             f"Children of {phase} age who need more than a mainstream class and are not in a local "
             f"state place, by area of need and locality, {run.authority}; {labels[0]} actual, "
             "later years projected. The darker, the more children, on one scale for all phases; "
-            "dash: nobody needs such a place; pale without a number: fewer than half a child."
+            "dash: nobody needs such a place; pale without a number: fewer than half a child, and "
+            "left out where that is so in every year."
         ),
         alt=f"{title}.{worst}",
         columns=labels,
