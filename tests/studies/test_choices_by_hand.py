@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,11 @@ def test_a_year_late_costs_a_year_of_fees_by_hand() -> None:
     assert late["children"] == pytest.approx(10)
     assert late["last_year"] == pytest.approx(0)
     assert late["same_money_pounds"] == pytest.approx(lost)
+    name, shared = str(late["words"]).split(" opens a year late, in ")
+    assert shared == "2027/28"
+    (chart,) = re.findall(r"<figure>.*?</figure>", page_of(found), re.S)
+    assert f"{name}: " in chart and "opens a year late, in" not in chart
+    assert "Where a scheme is named alone, it opens a year late." in chart
 
 
 def test_a_budget_that_is_late_and_one_that_is_lifted_by_hand() -> None:

@@ -264,10 +264,10 @@ def _hosts(finding: Finding) -> Section:
             Row(
                 str(r.name),
                 [
+                    fmt.count(as_float(r.near)),
                     fmt.capital_first(str(r.host_kind)),
                     f"{year_group_name(as_int(r.lowest_year_group))} to "
                     f"{year_group_name(as_int(r.highest_year_group))}",
-                    fmt.count(as_float(r.near)),
                     NEEDS.get(str(r.main_need), fmt.NONE),
                     fmt.count(as_float(r.median_minutes))
                     if math.isfinite(as_float(r.median_minutes))
@@ -281,9 +281,10 @@ def _hosts(finding: Finding) -> Section:
         blocks.append(
             Table(
                 f"Who could carry a base, and children near them, {last}",
-                ["Host", "What it is", "Year groups", "Children within the guide", "Main need",
+                ["Host", "Children within the guide", "What it is", "Year groups", "Main need",
                  "Median minutes", "Spare places"],
-                rows, f"{TABLES}/hosts.csv", text_columns=frozenset({1, 2, 4}),
+                rows, f"{TABLES}/hosts.csv", text_columns=frozenset({2, 3, 4}),
+                one_line=frozenset({3}), dense=True,
             )
         )  # fmt: skip
     if schools.empty:

@@ -14,6 +14,8 @@ from sufficiency.reports.blocks import Block, Figure, Items, Look, Row, Section,
 from sufficiency.reports.facts import as_float, records
 from sufficiency.reports.sections.ranking import intervals
 
+LATE: Final = " opens a year late, in "
+"""After the name of a scheme in the words of its delay, before the academic year."""
 NOTHING: Final = 500.0
 """Pounds of present value below which the study says that nothing changed."""
 
@@ -192,7 +194,8 @@ def _chart(known: pd.DataFrame, direction: str) -> Figure:
     )  # fmt: skip
     rows = [
         (
-            str(r.words),
+            # The words that all delays share leave no room for the rest on a telephone.
+            str(r.words).split(LATE)[0] if str(r.rule) == "delay" else str(r.words),
             _anew(r, scale),
             [as_float(v) / scale[0] for v in (r.anew_least, r.anew_pounds, r.anew_most)],
         )
@@ -200,11 +203,13 @@ def _chart(known: pd.DataFrame, direction: str) -> Figure:
     ]
     proven = int(((order["anew_least"] > 0) | (order["anew_most"] < 0)).sum())
     title = f"{proven} of {len(order)} are proven to matter"
+    delays = " Where a scheme is named alone, it opens a year late."
     return Figure(
         title=title,
         caption=f"Change of the cost of the best plan, planned anew, {scale[1]}, present value. "
         "The bar is what is proven, the mark the difference of the two plans found; left of the "
-        f"line is a saving. Source: {TABLES}/rules.csv.",
+        f"line is a saving.{delays if (order['rule'] == 'delay').any() else ''} "
+        f"Source: {TABLES}/rules.csv.",
         alt=f"{title}: " + "; ".join(f"{n}: {w}" for n, w, _ in rows) + ".",
         draw=lambda width: charts.render(intervals(rows, width, scale[1])),
     )
