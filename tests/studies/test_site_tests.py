@@ -20,7 +20,7 @@ from sufficiency.pipeline import Loaded, audit_plan, study
 from sufficiency.plan.finding import ANSWERS, Finding, read_finding
 from sufficiency.problems import InputError, NoPlanError, Problems, Stopped
 from sufficiency.reports import formatting as fmt
-from sufficiency.reports.findings import write_finding
+from sufficiency.reports.findings import page_of, write_finding
 from sufficiency.studies.site_tests import GAPS, NO_PLAN, STOPPED, UNCLEAR, WORSE, try_sites
 from sufficiency.studies.sites import (
     curve,
@@ -321,6 +321,8 @@ def test_a_site_that_the_budget_cannot_carry_is_said_to_be_so() -> None:
     assert "cannot be afforded" in finding.sentences[0]
     assert "the budgets hold £1,000" in finding.sentences[0]
     assert len(finding.tables["plans"]) == 1
+    text = page_of(finding)
+    assert "That no plan opens it is proven" in text and "both are proven" not in text
 
 
 def test_a_grant_comes_only_with_the_site_and_the_counterfactual_gets_it_too() -> None:

@@ -166,6 +166,11 @@ def _answer(finding: Finding) -> Section:
         f"{known} as an interval, and a site whose interval holds nought is neither better nor "
         "worse as far as is proven. "
     )
+    if len(search) == 1:
+        sure = (
+            "That no plan opens it is proven from the rules about schemes and budgets alone; the "
+            f"best plan without it is proven to within {fmt.percent(widest, 2)}."
+        )
     notes = [str(n) for n in finding.stamp.get("notes", [])]
     many = len(finding.tables["sites"]) > 1
     blocks: list[Block] = [*([Items(others)] if many else []), _compared(finding)]
