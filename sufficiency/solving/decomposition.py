@@ -54,6 +54,9 @@ ROOT = 1e-3
 MASTER_SECONDS = 5.0
 """Longest search for the next schedule, at first."""
 
+LITTLE = 30_000
+"""Columns up to which the whole model is searched once the master alone takes a second."""
+
 FINEST = 1e-3
 """Gap from which a wider one lets schedules be proposed no more carelessly: it would spare little.
 """
@@ -602,6 +605,7 @@ class SchemeSearch:
         while not self._out_of_time():
             self._sharpen()
             patience, near = (6.0, 50.0) if sharper else (1.0, 5.0)
+            begun = time.monotonic()
             bound, proposal = self.master.propose(
                 self._left(patience * MASTER_SECONDS),
                 max(min(self.options.gap, FINEST) / near, 1e-7),
@@ -614,6 +618,8 @@ class SchemeSearch:
             tell()
             if self._gap() <= self.options.gap:
                 return "optimal"
+            if len(self._form.cost) <= LITTLE and time.monotonic() - begun >= 1.0:
+                return "stalled"
             if not len(proposal) or proposal.tobytes() in tried:
                 # The cuts know nothing better than plans that were placed exactly.
                 if sharper:
