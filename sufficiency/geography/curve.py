@@ -198,11 +198,17 @@ def _fit(sample: Sample, circuity: float) -> dict[str, float]:
         estimate = fixed + fast * km + extra * np.minimum(km, slow_km)
         return np.asarray(weight * (estimate - minutes))
 
+    def slopes(values: Array) -> Array:
+        _, slow_km, extra, _ = values
+        beyond = extra * (km > slow_km)
+        return np.column_stack([weight, weight * beyond, weight * np.minimum(km, slow_km),
+                                weight * km])  # fmt: skip
+
     # The slow part is at least as slow as the rest (extra >= 0), so that the curve is concave.
     best = min(
         (
             least_squares(
-                residual, (2.0, start, 1.0, 1.3), loss="soft_l1",
+                residual, (2.0, start, 1.0, 1.3), jac=slopes, loss="soft_l1",
                 bounds=((0.0, 0.5, 0.0, 0.1), (60.0, 40.0, 30.0, 30.0)),
             )
             for start in (2.0, 5.0, 12.0)

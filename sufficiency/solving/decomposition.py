@@ -15,7 +15,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -53,6 +53,10 @@ ROOT = 1e-3
 
 MASTER_SECONDS = 5.0
 """Longest search for the next schedule, at first."""
+
+LITTLE = 30_000
+"""Columns up to which the whole model is searched once the master alone takes a second, and no
+second schedule is placed beside the proposed one: the next proposal costs less than that."""
 
 FINEST = 1e-3
 """Gap from which a wider one lets schedules be proposed no more carelessly: it would spare little.
@@ -146,6 +150,21 @@ class Limits:
         return replace(longer, offset=form.offset, columns=form.columns, rows=rows)
 
 
+@dataclass(frozen=True)
+class Proposed:
+    """What the master says.
+
+    Attributes:
+        bound: no plan costs less.
+        switches: of the schedule that has it; empty when none was found.
+        others: further schedules that were come upon, the best first.
+    """
+
+    bound: float
+    switches: Floats = field(default_factory=lambda: np.zeros(0))
+    others: tuple[Floats, ...] = ()
+
+
 class Master:
     """Switches, the rules among them, and cuts below which no plan can cost."""
 
@@ -203,14 +222,14 @@ class Master:
         limits: Limits,
         *,
         whole: bool = True,
-    ) -> tuple[float, Floats]:
-        """The least bound over all schedules, and the schedule that has it (empty: none found).
+    ) -> Proposed:
+        """The least bound over all schedules, and the schedule that has it.
 
         Without ``whole``, switches may lie between 0 and 1. The bound is infinite when no schedule
         obeys the rules and the limits.
         """
         if not self.cuts:
-            return -math.inf, np.zeros(0)
+            return Proposed(-math.inf)
         base, count = limits.on(self._form, self._at), len(self._form.cost)
         unit = 1e4 / max(1.0, max(abs(c) for c, _ in self.cuts))
         cuts = np.zeros((len(self.cuts), count + 1))
@@ -228,14 +247,19 @@ class Master:
             ),
             np.append(base.integer & whole, False),
         )
-        outcome = solve(form, replace(options, gap=gap, threads=1), stop=stop, settings=_QUICK)
+        passed: list[Floats] = []
+        outcome = solve(
+            form, replace(options, gap=gap, threads=1), stop=stop, settings=_QUICK, better=passed
+        )
         if not outcome.found:
             if outcome.status == "infeasible":
-                return math.inf, np.zeros(0)
-            bound = outcome.bound / unit if math.isfinite(outcome.bound) else -math.inf
-            return bound, np.zeros(0)
+                return Proposed(math.inf)
+            return Proposed(outcome.bound / unit if math.isfinite(outcome.bound) else -math.inf)
         switches = outcome.values[self._at]
-        return outcome.bound / unit, np.round(switches) if whole else switches
+        if not whole:
+            return Proposed(outcome.bound / unit, switches)
+        others = tuple(np.round(values[self._at]) for values in passed[::-1])
+        return Proposed(outcome.bound / unit, np.round(switches), others)
 
     def nearest(
         self, switches: Floats, options: SolveOptions, stop: threading.Event, limits: Limits
@@ -263,33 +287,61 @@ class Learnt:
 
 
 class _Beside:
-    """Switches that are placed in a thread of their own; what goes wrong there is done again."""
+    """Switches that are placed in a thread of their own, by placements of their own.
 
-    def __init__(self, switches: Floats) -> None:
-        self._switches = switches
+    Args:
+        placements: what another thread does not use.
+        switches: 0 or 1.
+        parent: ends the work early when set.
+        place: what :meth:`Placements.place` takes besides.
+        at_once: False leaves the work until it is waited for.
+    """
+
+    def __init__(
+        self,
+        placements: Placements,
+        switches: Floats,
+        parent: threading.Event,
+        *,
+        time_limit: float | None = None,
+        exact: float = 0.0,
+        known: float = math.inf,
+        at_once: bool = True,
+    ) -> None:
+        self.placements, self.switches = placements, switches
+        self._parent, self._stop = parent, threading.Event()
         self._placed: Placed | None = None
-        self._stop = threading.Event()
-        self._worker: threading.Thread | None = None
 
-    def begin(self, placements: Placements) -> None:
         def work() -> None:
+            # What goes wrong here is done again, or not missed.
             with contextlib.suppress(RuntimeError):
-                self._placed = placements.place(self._switches, self._stop, None, exact=0.0)
+                self._placed = placements.place(
+                    switches, self._stop, time_limit, exact=exact, known=known
+                )
 
         self._worker = threading.Thread(target=work, daemon=True)
-        self._worker.start()
+        if at_once:
+            self._worker.start()
 
-    def wait(self, switches: Floats) -> Placed | None:
-        """What was found, when it was for these switches."""
-        if self._worker is None or not np.array_equal(switches, self._switches):
-            return None
+    def wait(self) -> Placed | None:
+        """What was found."""
+        if self._worker.ident is None:
+            self._worker.start()
         try:
             while self._worker.is_alive():
                 self._worker.join(timeout=0.05)
+                if self._parent.is_set():
+                    self._stop.set()
         except KeyboardInterrupt:
             self._stop.set()
             raise
         return self._placed
+
+    def end(self) -> None:
+        """Give it up."""
+        self._stop.set()
+        if self._worker.ident is not None:
+            self._worker.join()
 
 
 class SchemeSearch:
@@ -325,9 +377,10 @@ class SchemeSearch:
         self._remembered: list[Floats] = []
         self._tried: list[Placed] = []
         self._exact: list[Placed] = []
-        self._beside: _Beside | None = None
+        self._given: Floats | None = None
         if beside is not None and options.threads > 1:
-            self._beside = _Beside(np.round(beside[self._switch]))
+            self._given = np.round(beside[self._switch])
+        self._beside: _Beside | None = None
         self._plans: list[Placed] = []
         self._limits = Limits()
         self.best: Placed | None = None
@@ -418,7 +471,9 @@ class SchemeSearch:
         placements = self._ready(options)
         if placements is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
-        placed = self._beside.wait(given[on]) if self._beside is not None else None
+        placed = None
+        if self._beside is not None and np.array_equal(given[on], self._beside.switches):
+            placed = self._beside.wait()
         try:
             if placed is None:
                 placed = placements.place(given[on], self._stop, None, exact=within)
@@ -602,18 +657,21 @@ class SchemeSearch:
         while not self._out_of_time():
             self._sharpen()
             patience, near = (6.0, 50.0) if sharper else (1.0, 5.0)
-            bound, proposal = self.master.propose(
+            begun = time.monotonic()
+            proposed = self.master.propose(
                 self._left(patience * MASTER_SECONDS),
                 max(min(self.options.gap, FINEST) / near, 1e-7),
                 self._stop,
                 self._limits,
             )
-            if bound == math.inf:
+            if proposed.bound == math.inf:
                 return "infeasible"
-            self.bound = max(self.bound, bound)
+            self.bound, proposal = max(self.bound, proposed.bound), proposed.switches
             tell()
             if self._gap() <= self.options.gap:
                 return "optimal"
+            if len(self._form.cost) <= LITTLE and time.monotonic() - begun >= 1.0:
+                return "stalled"
             if not len(proposal) or proposal.tobytes() in tried:
                 # The cuts know nothing better than plans that were placed exactly.
                 if sharper:
@@ -621,13 +679,13 @@ class SchemeSearch:
                 sharper = True
                 continue
             tried.add(proposal.tobytes())
-            known = self.best.cost if self.best is not None else math.inf
-            found = placements.place(
-                proposal, self._stop, self._left().time_limit, exact=EXACT, known=known
-            )
-            if found is None:
+            other = None
+            if len(self._form.cost) > LITTLE:
+                other = next((s for s in proposed.others if s.tobytes() not in tried), None)
+            if other is not None:
+                tried.add(other.tobytes())
+            if not self._place_two(placements, proposal, other):
                 break
-            self._learn(found)
             tell()
             if self.best is not None and self.bound > self.best.cost + WRONG * abs(self.best.cost):
                 # The plan holds, the proof does not: it is made anew from the whole model.
@@ -637,6 +695,35 @@ class SchemeSearch:
             if self._gap() <= self.options.gap:
                 return "optimal"
         return self._ended()
+
+    def _place_two(self, placements: Placements, proposal: Floats, other: Floats | None) -> bool:
+        """Place for a proposal, and learn from it; False when stopped.
+
+        Another schedule that the master came upon is placed in another thread meanwhile: what the
+        two teach spares about every third proposal. Without a second thread it comes after the
+        first, and teaches the same.
+        """
+        limit = self._left().time_limit
+        known = self.best.cost if self.best is not None else math.inf
+        second = None
+        if other is not None:
+            second = _Beside(
+                placements.another(), other, self._stop, time_limit=limit, exact=EXACT,
+                known=known, at_once=self.options.threads > 1,
+            )  # fmt: skip
+        try:
+            found = placements.place(proposal, self._stop, limit, exact=EXACT, known=known)
+            if found is None:
+                return False
+            self._learn(found)
+            if second is not None and self._gap() > self.options.gap:
+                if (found := second.wait()) is not None:
+                    self._learn(found)
+                placements.told(second.placements)
+        finally:
+            if second is not None:
+                second.end()
+        return True
 
     def _relax(self, placements: Placements) -> bool:
         """The first cuts, from switches that may lie between 0 and 1; False when stopped."""
@@ -672,7 +759,7 @@ class SchemeSearch:
         half_open, proposal = self._coarse, np.zeros(0)
         if self._root is not None:
             half_open = self._root.switches
-            proposal = self.master.propose(soon, *asked)[1]
+            proposal = self.master.propose(soon, *asked).switches
         elif placements.latest is not None:
             self.master.add(self.prices.cut(placements.latest.prices))
         near = half_open + 0.5 - HALF_OPEN
@@ -689,7 +776,7 @@ class SchemeSearch:
                 self.master.add(self.prices.cut(found.prices))
                 self._cut_between(found, half_open, found.shared)
         if schedules:
-            bound, _ = self.master.propose(soon, *asked)
+            bound = self.master.propose(soon, *asked).bound
             if math.isfinite(bound):
                 self.bound = max(self.bound, bound)
         self._tell(on_progress)
@@ -721,8 +808,9 @@ class SchemeSearch:
             known = len(self._coarse) > 0
             switches = self._coarse if known else np.ones(len(self.prices.switches))
             placements = self._begin(guide, np.clip(switches, 0.0, 1.0))
-            if self._beside is not None:
-                self._beside.begin(placements.another())
+            if self._given is not None:
+                never = threading.Event()
+                self._beside = _Beside(placements.another(), self._given, never)
         return self._placements
 
     def _begin(self, guide: Floats, switches: Floats) -> Placements:
@@ -734,9 +822,9 @@ class SchemeSearch:
     def _ahead(self, cut: Cut) -> tuple[float, Floats]:
         """The least that cuts allow with one more, and the switches, 0 to 1, that have it."""
         self.master.add(cut)
-        _, switches = self.master.propose(
+        switches = self.master.propose(
             self._left(MASTER_SECONDS), 0.0, self._stop, Limits(), whole=False
-        )
+        ).switches
         if not len(switches):
             return -math.inf, switches
         return max(constant + float(slope @ switches) for constant, slope in self.master.cuts), (
@@ -774,13 +862,13 @@ class SchemeSearch:
         if self._root is None:
             return
         for _ in range(SHARPENINGS):
-            bound, switches = self.master.propose(
+            least = self.master.propose(
                 self._left(MASTER_SECONDS), 0.0, self._stop, self._limits, whole=False
             )
-            if not len(switches):
+            if not len(switches := least.switches):
                 return
             share = self.prices.share(switches, self._root.values)
-            best, highest = None, bound + SHARPER * abs(bound)
+            best, highest = None, least.bound + SHARPER * abs(least.bound)
             for shared in self._remembered[:1] + self._remembered[1:][-REMEMBERED:]:
                 cut = self.prices.cut(self.prices.completed(shared, share))
                 value = cut[0] + float(cut[1] @ switches)

@@ -173,6 +173,7 @@ def solve(
     crossover: bool = True,
     stop: threading.Event | None = None,
     settings: Mapping[str, Any] | None = None,
+    better: list[Floats] | None = None,
 ) -> Outcome:
     """Minimise a standard form.
 
@@ -189,6 +190,7 @@ def solve(
         stop: ends the solve when set. A solve that is given one leaves Ctrl-C and the memory limit
             to its owner.
         settings: further options of HiGHS, by its own names.
+        better: takes the values of every better solution, in the order in which they are found.
     """
     highs = _Highs()
     # HiGHS tells progress only while it logs; the console stays quiet all the same.
@@ -215,6 +217,10 @@ def solve(
     own, enough = threading.Event(), threading.Event()
     clock = time.monotonic()
     _listen(highs, is_mip, stop or own, enough, on_progress)
+    if is_mip and better is not None:
+        highs.cbMipImprovingSolution += lambda event: better.append(
+            np.array(event.data_out.mip_solution)
+        )
     with watched(options.memory_gb if stop is None else None, own) as full:
         interrupted = _run(highs, own) if stop is None else _run_until(highs, stop)
     seconds = time.monotonic() - clock

@@ -160,11 +160,20 @@ class Placements:
         self._stiff_sign = np.repeat([1.0, -1.0], [down.sum(), up.sum()])
 
     def another(self) -> Placements:
-        """The same for another thread; what either learns is its own."""
+        """The same for another thread; what either learns is its own, until it is told."""
         other = copy.copy(self)
-        other._climbs, other._plans, other._last, other.latest = [], {}, None, None
+        other._climbs, other._plans = list(self._climbs), dict(self._plans)
+        other._certain, other._last, other.latest = dict(self._certain), None, None
         other._wanted, other._doubted = self._wanted.copy(), self._doubted.copy()
         return other
+
+    def told(self, other: Placements) -> None:
+        """Take over what another has learnt."""
+        for key, placed in other._plans.items():
+            if key not in self._plans:
+                self.remember(placed)
+        self._wanted |= other._wanted
+        self._doubted |= other._doubted
 
     def recall(self, placed: Placed, *, certain: bool) -> None:
         """Take over where another search has been.

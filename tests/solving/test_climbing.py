@@ -93,7 +93,7 @@ def test_climbs_towards_the_least_of_their_cuts_raise_it(
     least = []
     for placed in found:
         parts.master.add(parts.prices.cut(placed.prices))
-        least.append(parts.master.propose(EXACT, 0.0, STOP, Limits(), whole=False)[0])
+        least.append(parts.master.propose(EXACT, 0.0, STOP, Limits(), whole=False).bound)
     assert least == sorted(least)
     assert least[-1] > least[0]
     costs = [exactly(small, switches) for switches in schedules]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -25,7 +26,7 @@ from sufficiency.solving import (
     solve,
 )
 from sufficiency.solving.climbing import Climb
-from sufficiency.solving.decomposition import Master
+from sufficiency.solving.decomposition import Master, _Beside
 from sufficiency.solving.placements import Placements
 from sufficiency.solving.prices import Cut, Prices
 from sufficiency.solving.structure import Folded, Pooled, matrix_of
@@ -70,7 +71,7 @@ class Parts:
 
     def _ahead(self, cut: Cut) -> tuple[float, np.ndarray]:
         self.master.add(cut)
-        _, at = self.master.propose(EXACT, 0.0, STOP, Limits(), whole=False)
+        at = self.master.propose(EXACT, 0.0, STOP, Limits(), whole=False).switches
         return max(constant + float(slope @ at) for constant, slope in self.master.cuts), at
 
 
@@ -218,3 +219,31 @@ def test_progress_never_shows_a_bound_above_the_plan(
     assert found.gap <= 1e-4
     assert len(seen) > 3
     assert all(p.bound <= found.objective * (1 + 1e-9) for p in seen)
+
+
+def test_a_second_thread_changes_the_time_and_nothing_else(
+    smaller: tuple[StandardForm, Structure],
+) -> None:
+    """A second schedule is placed beside the proposed one: in its own thread, or after it."""
+    seen: list[list[tuple[float, float]]] = []
+    begun: list[bool] = []
+
+    class Counted(_Beside):
+        def __init__(self, *parts: Any, **more: Any) -> None:
+            begun.append(bool(more["at_once"]))
+            super().__init__(*parts, **more)
+
+    with (
+        patch.object(decomposition, "SMALL", 0),
+        patch.object(decomposition, "LITTLE", 0),
+        patch.object(decomposition, "_Beside", Counted),
+    ):
+        for threads in (1, 2):
+            log: list[tuple[float, float]] = []
+            search = SchemeSearch(*smaller, SolveOptions(gap=1e-3, threads=threads))
+            found = search.run(lambda p, log=log: log.append((p.best, p.bound)))
+            assert found.gap <= 1e-3
+            seen.append(log)
+    assert begun == [False] * (len(begun) // 2) + [True] * (len(begun) // 2)
+    assert begun, "a second schedule was placed"
+    assert seen[0] == seen[1]
