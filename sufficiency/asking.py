@@ -127,6 +127,21 @@ class Answered:
         return self._study.written(self._study.placed(self._outcome.values))
 
 
+def obeys(ask: Ask, opens: Mapping[str, int], capital: Mapping[str, float]) -> bool:
+    """Whether a schedule is one that a question asks for, by pounds of capital of each scheme."""
+    chosen = set(opens)
+    return (
+        not (ask.forbid & chosen)
+        and ask.force <= chosen
+        and all(opens.get(scheme) == year for scheme, year in ask.opens)
+        and (
+            ask.capital_at_most is None
+            or sum(capital[s] for s in chosen) <= ask.capital_at_most + CAPITAL_SLACK
+        )
+        and not any(set(some) == chosen for some in ask.unlike)
+    )
+
+
 def difference(this: Answered, other: Answered) -> tuple[float, float]:
     """Least and most that ``this`` may cost above ``other`` when both are solved out, pounds.
 
@@ -245,20 +260,9 @@ class Study:
     def allows(self, ask: Ask, opens: Mapping[str, int]) -> bool:
         """Whether a schedule is one that a question asks for, and every scheme can open when it
         says; whether rules and budgets allow it is not looked at."""
-        chosen = set(opens)
-        capital = self._capital
         switches = self._switches
-        return (
-            all((scheme, year) in switches for scheme, year in opens.items())
-            and not (ask.forbid & chosen)
-            and ask.force <= chosen
-            and all(opens.get(scheme) == year for scheme, year in ask.opens)
-            and (
-                ask.capital_at_most is None
-                or sum(capital[s] for s in chosen) <= ask.capital_at_most + CAPITAL_SLACK
-            )
-            and not any(set(some) == chosen for some in ask.unlike)
-        )
+        can = all((scheme, year) in switches for scheme, year in opens.items())
+        return can and obeys(ask, opens, self._capital)
 
     def fingerprint(self) -> str:
         """Hash of the whole model as the solver sees it, and of the names of its schemes."""

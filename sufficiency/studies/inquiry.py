@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from sufficiency import pipeline
-from sufficiency.asking import Answered, Ask, Study
+from sufficiency.asking import Answered, Ask, Study, obeys
 from sufficiency.pipeline import Loaded
 from sufficiency.placement.question import Question
 from sufficiency.plan import Plan
@@ -231,7 +231,7 @@ class Inquiry:
 
     def allows(self, ask: Ask, opens: Schedule) -> bool:
         """Whether a schedule is one that a question asks for."""
-        return self.study.allows(ask, opens)
+        return obeys(ask, opens, self._capital)
 
     # -- plans
 
