@@ -324,6 +324,8 @@ class _Beside:
                 self._placed = placements.place(
                     switches, self._stop, time_limit, exact=exact, known=known
                 )
+            # It holds a model, and nobody goes on with it here.
+            placements.forget()
 
         self._worker = threading.Thread(target=work, daemon=True)
         if at_once:
