@@ -24,6 +24,7 @@ from sufficiency.solving import (
     decomposition,
     solve,
 )
+from sufficiency.solving import placements as placing
 from sufficiency.solving.climbing import FINE, Climb
 from sufficiency.solving.decomposition import Master
 from sufficiency.solving.placements import Placed
@@ -143,12 +144,30 @@ def test_near_a_plan_another_schedule_is_placed_without_a_climb(
     first = placements.place(schedules[0], STOP, None)
     assert first is not None
     placements.remember(first)
-    with patch.object(Climb, "climb", side_effect=AssertionError("a climb")):
+    apart = [float(np.abs(switches - schedules[0]).sum()) for switches in schedules[1:]]
+    with (
+        patch.object(placing, "NEARBY", max(apart)),
+        patch.object(Climb, "climb", side_effect=AssertionError("a climb")),
+    ):
         for switches in schedules[1:]:
             placed = placements.place(switches, STOP, None, exact=0.0)
             assert placed is not None
             assert placed.cost == pytest.approx(exactly(small, switches), rel=1e-6)
             assert placed.bound <= placed.cost * (1 + 1e-9)
+
+
+def test_far_from_every_plan_prices_are_climbed(parts: Parts, schedules: list[np.ndarray]) -> None:
+    placements = parts.placements()
+    first = placements.place(schedules[0], STOP, None)
+    assert first is not None
+    apart = [float(np.abs(switches - schedules[0]).sum()) for switches in schedules]
+    far = schedules[int(np.argmax(apart))]
+    with (
+        patch.object(placing, "NEARBY", max(apart) - 1),
+        patch.object(Climb, "climb", side_effect=ArithmeticError("a climb")),
+        pytest.raises(ArithmeticError, match="a climb"),
+    ):
+        placements.place(far, STOP, None)
 
 
 def test_placing_for_a_dear_schedule_ends_early_with_prices_that_say_so(
