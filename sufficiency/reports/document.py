@@ -35,6 +35,9 @@ MARK: Final = "INTERNAL: contains small numbers; not for publication"
 WRITTEN: Final = "document.sha256"
 """Beside the tables of the case: the fingerprint of the document as it was written."""
 PICTURE_PIXELS: Final = 700
+PICTURE_WIDTH: Final = Cm(17)
+PICTURE_HEIGHT: Final = Cm(13.8)
+"""What a page leaves beside a heading, the title of the picture and three lines of caption."""
 PAGE_WIDTH: Final = Cm(29.7)
 PAGE_HEIGHT: Final = Cm(21.0)
 MARGIN: Final = Cm(1.8)
@@ -284,14 +287,28 @@ def _widths(grid: Any, table: Table) -> None:
 
 
 def _figure(made: Any, figure: Figure) -> None:
-    title = made.add_paragraph()
-    title.paragraph_format.keep_with_next = True
-    title.add_run(plain(figure.title)).bold = True
-    picture = vl_convert.svg_to_png(figure.draw(PICTURE_PIXELS), scale=2)
-    placed = made.add_picture(io.BytesIO(picture), width=Cm(17))
-    placed._inline.docPr.set("descr", plain(figure.alt))
-    placed._inline.docPr.set("title", plain(figure.title))
-    made.paragraphs[-1].paragraph_format.keep_with_next = True
+    drawn = (
+        [figure.draw(PICTURE_PIXELS)]
+        if figure.sheets is None
+        else figure.sheets(PICTURE_PIXELS, PICTURE_PIXELS * PICTURE_HEIGHT // PICTURE_WIDTH)
+    )
+    for at, one in enumerate(drawn, start=1):
+        title = made.add_paragraph()
+        title.paragraph_format.keep_with_next = True
+        title.paragraph_format.space_after = Pt(2)
+        number = f" ({at} of {len(drawn)})" if len(drawn) > 1 else ""
+        title.add_run(plain(figure.title + number)).bold = True
+        picture = vl_convert.svg_to_png(one, scale=2)
+        placed = made.add_picture(io.BytesIO(picture), width=PICTURE_WIDTH)
+        if placed.height > PICTURE_HEIGHT:
+            # Whatever it shows, what hangs over the edge of the page would be cut off.
+            placed.width = int(placed.width * PICTURE_HEIGHT / placed.height)
+            placed.height = PICTURE_HEIGHT
+        placed._inline.docPr.set("descr", plain(figure.alt))
+        placed._inline.docPr.set("title", plain(figure.title))
+        kept = made.paragraphs[-1].paragraph_format
+        kept.keep_with_next = at == len(drawn)
+        kept.space_after = Pt(2)
     caption = made.add_paragraph()
     said = caption.add_run(plain(figure.caption))
     said.italic = True

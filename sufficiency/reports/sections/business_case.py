@@ -33,7 +33,10 @@ def business_case(run: Run) -> Section | None:
     if case is None:
         return None
     blocks: list[Block] = []
-    if len(case.subjects) > 1:
+    single = len(case.subjects) - 1
+    # A chart of many schemes takes a sheet of paper to itself, so it stands with their tables.
+    first = 1 < single <= charts.ABOVE
+    if first:
         blocks.append(_worth_chart(run, case))
     blocks += [
         Heading("What are the options?"),
@@ -46,8 +49,11 @@ def business_case(run: Run) -> Section | None:
         lines_table(run, case, PACKAGE),
         years_table(run, case, PACKAGE),
     ]
-    if len(case.subjects) > 1:
-        blocks += [Heading("What is each scheme worth?"), *_scheme_tables(run, case)]
+    if single:
+        blocks.append(Heading("What is each scheme worth?"))
+        if single > charts.ABOVE:
+            blocks.append(_worth_chart(run, case))
+        blocks += _scheme_tables(run, case)
     blocks += [
         Heading("When does it stop paying?"),
         _switching_table(run, case),
@@ -58,7 +64,8 @@ def business_case(run: Run) -> Section | None:
         Items(method(run, case), folded="Definitions, and what they leave out"),
     ]
     return Section(
-        "business-case", "Is it worth the money?", _answer(case), _number(case, PACKAGE),
+        "business-case", "Is it worth the money?", _answer(run, case),
+        f"{_why_together_differs(case)} {_number(case, PACKAGE)}".strip(),
         _sure(run, case), blocks,
     )  # fmt: skip
 
@@ -130,24 +137,105 @@ def _worth_words(worth: float) -> str:
     return f"costs {fmt.pounds(-worth)} more than it is worth in money"
 
 
-def _answer(case: BusinessCase) -> str:
+def _answer(run: Run, case: BusinessCase) -> str:
     worth = as_float(_row(case, PACKAGE, THIS)["net_present_value_pounds"])
     said = f"Against building only what is committed, the plan {_worth_words(worth)}, today."
-    single = [s for s in case.subjects if s != PACKAGE]
+    single = _single(case)
     if not single:
         return said
-    paying = sum(as_float(_row(case, s, THIS)["net_present_value_pounds"]) >= 0 for s in single)
-    return f"{said} {_paying_words(paying, len(single))}"
+    return f"{said} {_paying_words(run, case)}"
 
 
-def _paying_words(paying: int, count: int) -> str:
+def _single(case: BusinessCase) -> list[str]:
+    return [s for s in case.subjects if s != PACKAGE]
+
+
+def _paying(case: BusinessCase) -> list[str]:
+    """Schemes that are worth what they cost, each against the plan without it."""
+    return [
+        s for s in _single(case)
+        if as_float(_row(case, s, THIS)["net_present_value_pounds"]) >= 0
+    ]  # fmt: skip
+
+
+def _paying_words(run: Run, case: BusinessCase) -> str:
+    single, paying = _single(case), _paying(case)
+    count, pays = len(single), len(paying)
+    whole = len([s for s in str(_row(case, PACKAGE, THIS)["schemes"]).split("|") if s])
     if count == 1:
-        return "Its one scheme pays." if paying else "Its one scheme does not pay in money."
-    if paying == count:
-        return f"Each of the {count} schemes pays for itself."
+        does = "pays for itself" if paying else "does not pay for itself in money"
+        if whole <= 1:
+            return f"Its one scheme {does}."
+        name = name_of(run, single[0])
+        return f"Of its {whole} schemes one was looked at: taken on its own, {name} {does}."
+    of = f"its {count} schemes" if whole <= count else f"the {count} schemes looked at"
+    rest = "" if whole <= count else f"; the plan has {whole}"
+    if pays == count:
+        return f"Taken one at a time, each of {of} pays for itself{rest}."
     if not paying:
-        return f"None of the {count} schemes pays for itself in money."
-    return f"{paying} of {count} schemes {'pays' if paying == 1 else 'pay'} for themselves."
+        return f"Taken one at a time, none of {of} pays for itself in money{rest}."
+    verb = "pays for itself" if pays == 1 else "pay for themselves"
+    return f"Taken one at a time, {pays} of {of} {verb}{rest}."
+
+
+def _why_together_differs(case: BusinessCase) -> str:
+    """Why the plan pays and most of its schemes do not, or the reverse; empty where they agree."""
+    package = _row(case, PACKAGE, THIS)
+    worth = as_float(package["net_present_value_pounds"])
+    single, paying = _single(case), _paying(case)
+    loss = worth < -0.5 and 2 * len(paying) > len(single)
+    gain = worth >= 0.5 and 2 * len(paying) < len(single)
+    if not (loss or gain):
+        return ""
+    places = as_float(package["added_places"])
+    places_alone = sum(as_float(_row(case, s, THIS)["added_places"]) for s in single)
+    said = (
+        "Alone and together differ because they are compared with different things. A scheme on "
+        "its own is set against the plan without it"
+    )
+    priced = as_float(package["value_with_failures_pounds"])
+    last = (
+        " With the planning model's prices on failures the plan "
+        + (
+            f"is worth {fmt.pounds(priced)} more than it costs."
+            if priced >= 0
+            else f"still costs {fmt.pounds(-priced)} more than it is worth."
+        )
+        if loss
+        else ""
+    )
+    if places < 1 or places_alone < 1:
+        return f"{said}, all together against doing nothing.{last}"
+    # By place, for few schemes on their own may be set beside a plan of many.
+    fees = -_change(case, PACKAGE, "fees") / places
+    fees_alone = -sum(_change(case, s, "fees") for s in single) / places_alone
+    spared = _spared(case, PACKAGE) / places
+    spared_alone = sum(_spared(case, s) for s in single) / places_alone
+    if loss and fees_alone > fees >= 0 and spared > max(spared_alone, 0.05):
+        return (
+            f"{said}, where its children go to schools that charge fees: a place saves "
+            f"{fmt.pounds(fees_alone)} of fees, in today's value. All together are set against "
+            "doing nothing, where children crowd the schools there are instead, which costs no "
+            f"money: a place saves {fmt.pounds(fees)} of fees and spares {spared:.1f} child-years "
+            f"{_lower(FAILURES['beyond_limit'])} (on its own {max(spared_alone, 0.0):.1f}).{last}"
+        )
+    held = gain and fees_alone < fees
+    reason = ", where other schemes do part of its work" if held else ""
+    return (
+        f"{said}{reason}: fees change by {_signed(-fees_alone)} a place, in today's value. All "
+        f"together are set against doing nothing: fees change by {_signed(-fees)} a place.{last}"
+    )
+
+
+def _spared(case: BusinessCase, subject: str, failure: str = "beyond_limit") -> float:
+    """Child-years of a failure that doing nothing has beyond this."""
+    return as_float(_row(case, subject, NOTHING)[failure]) - as_float(
+        _row(case, subject, THIS)[failure]
+    )
+
+
+def _lower(words: str) -> str:
+    return f"{words[0].lower()}{words[1:]}"
 
 
 def _change(case: BusinessCase, subject: str, *lines: str, option: str = THIS) -> float:
@@ -158,7 +246,7 @@ def _change(case: BusinessCase, subject: str, *lines: str, option: str = THIS) -
 
 
 def _number(case: BusinessCase, subject: str) -> str:
-    this, nothing = _row(case, subject, THIS), _row(case, subject, NOTHING)
+    this = _row(case, subject, THIS)
     payback = as_float(this["payback_years"])
     capital = as_float(this["added_capital_pounds"])
     fees, transport = _change(case, subject, "fees"), _change(case, subject, "transport")
@@ -182,9 +270,9 @@ def _number(case: BusinessCase, subject: str) -> str:
     ]
     for verb, sign in (("spares", 1), ("adds", -1)):
         changed = [
-            f"{fmt.child_years(sign * change)} {words[0].lower()}{words[1:]}"
+            f"{fmt.child_years(sign * change)} {_lower(words)}"
             for column, words in FAILURES.items()
-            for change in [as_float(nothing[column]) - as_float(this[column])]
+            for change in [_spared(case, subject, column)]
             if sign * change > SMALL
         ]
         if changed:
@@ -228,7 +316,7 @@ def _value_words(value: Any, unit: str) -> str:
 
 def _options_note(case: BusinessCase) -> str:
     words = [
-        f"{NAMES[str(r.option)]}: {str(r.words)[0].lower()}{str(r.words)[1:]}."
+        f"{NAMES[str(r.option)]}: {_lower(str(r.words))}."
         for r in records(case.of("options", PACKAGE))
     ]
     return " ".join(words) + " Below nought is income or a saving."
@@ -316,14 +404,16 @@ def method(run: Run, case: BusinessCase) -> list[str]:
 
 
 def _worth_chart(run: Run, case: BusinessCase) -> Figure:
-    single = [s for s in case.subjects if s != PACKAGE]
+    single = _single(case)
     worth = {s: as_float(_row(case, s, THIS)["net_present_value_pounds"]) for s in single}
     order = sorted(single, key=lambda s: (-worth[s], name_of(run, s)))
-    paying = sum(v >= 0 for v in worth.values())
-    title = (
-        "Every scheme pays for itself"
+    paying = len(_paying(case))
+    title = "Taken one at a time, " + (
+        "every scheme pays for itself"
         if paying == len(order)
-        else f"{paying} of {len(order)} schemes pay for themselves"
+        else "no scheme pays in money"
+        if not paying
+        else f"{paying} of {len(order)} schemes {'pays' if paying == 1 else 'pay'}"
     )
     names = [name_of(run, s) for s in order]
     values = [worth[s] for s in order]
@@ -339,6 +429,10 @@ def _worth_chart(run: Run, case: BusinessCase) -> Figure:
         ),
         alt=f"{title}: " + "; ".join(f"{n} {w}" for n, w in zip(names, words, strict=True)) + ".",
         draw=lambda width: charts.render(charts.signed_bars(names, values, words, width)),
+        sheets=lambda width, height: [
+            charts.render(c)
+            for c in charts.signed_bars_in_sheets(names, values, words, width, height)
+        ],
     )
 
 
@@ -556,7 +650,7 @@ def years_table(run: Run, case: BusinessCase, subject: str) -> Table:
 
 
 def _scheme_tables(run: Run, case: BusinessCase) -> list[Block]:
-    single = [s for s in case.subjects if s != PACKAGE]
+    single = _single(case)
     table = run.plan.schemes.set_index("scheme")
     kinds, opens = dict(table["kind"]), dict(table["opens"])
     margins = {str(r.subject): r for r in records(case.margins)}
