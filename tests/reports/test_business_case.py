@@ -37,6 +37,7 @@ from sufficiency.reports.sections.business_case import (
     _worth_chart,
     business_case,
     scheme_section,
+    triggers_table,
 )
 from sufficiency.vocabulary import STATEMENT
 from tests.reports.browser import Browser, chromium
@@ -349,6 +350,39 @@ def test_the_document_can_be_read_by_everybody(cased: Path) -> None:
     for digest in stamp["inputs"].values():
         assert digest in text
     assert "Version of sufficiency" in text and "Audit: passed" in text
+
+
+def test_triggers_are_counted_and_said_once(cased: Path, case: BusinessCase) -> None:
+    """Twenty schemes with one reason take a line; every row of a long list says what it is of."""
+    run = Run.read(cased)
+    names = [f"scheme-{n}" for n in range(20)]
+    rows = [
+        {"subject": s, "trigger": "Notify", "why": f"It opens in {2027 + (n > 11)}. Tell them.",
+         "source": "Process", "date": "2025-12-05"}
+        for n, s in enumerate(names)
+    ] + [
+        {"subject": s, "trigger": "Improve", "why": "It changes.", "source": "Test", "date": ""}
+        for s in names
+    ] + [
+        {"subject": s, "trigger": "Grow", "why": f"{n} places more.", "source": "SI", "date": ""}
+        for n, s in enumerate(names)
+    ]  # fmt: skip
+    many = replace(tall(0), options=pd.DataFrame({"subject": [PACKAGE, *names]}),
+                   triggers=pd.DataFrame(rows))  # fmt: skip
+    table = triggers_table(run, many, many.subjects, "Triggers")
+    notify, improve, *grow = table.rows
+    lines = str(notify.values[0]).split("\n")
+    assert lines[0] == f"12 schemes ({fmt.in_words(names[:12])}), each: It opens in 2027."
+    assert lines[1:] == [
+        f"8 schemes ({fmt.in_words(names[12:])}), each: It opens in 2028.",
+        "For each of them: tell them.",
+    ]
+    assert improve.values[0] == "All 20 schemes, each: It changes."
+    assert [row.header for row in grow] == ["Grow", "Grow (continued)"]
+    said = "\n".join(str(row.values[0]) for row in grow).split("\n")
+    assert said == [f"{s}: {n} places more." for n, s in enumerate(names)]
+    alone = triggers_table(run, many, names[:1], "Triggers")
+    assert alone.rows[0].values[0] == "It opens in 2027. Tell them."
 
 
 def tall(count: int) -> BusinessCase:

@@ -22,7 +22,11 @@ FAILURES = {
     "beyond_limit": "Beyond what schools can hold",
     "over_guide": "With a journey over the guide",
 }
-LINES_IN_CELL = 8
+LINES_IN_CELL = 16
+LETTERS_IN_LINE = 80
+"""About as many stand side by side in the widest column of words on paper."""
+NAMED = 3
+"""Schemes up to which names stand without a count before them."""
 SMALL = 0.05
 """Child-years below which a difference is rounding of the solver."""
 
@@ -329,10 +333,13 @@ def _ledger_sentence(case: BusinessCase, subject: str) -> str:
         f"{name} {fmt.more_or_less(as_float(mine.get(ledger, 0.0)))}"
         for ledger, name in LEDGERS.items()
     ]
+    words = f"In today's value, against doing nothing: {', '.join(said)}."
+    if subject != PACKAGE:
+        return words
     return (
-        f"In today's value, against doing nothing: {', '.join(said)}. Fees, top-ups and place "
-        "funding fall on the Dedicated Schools Grant, transport on the general fund, building on "
-        "capital; a saving in one purse cannot be spent from another."
+        f"{words} Fees, top-ups and place funding fall on the Dedicated Schools Grant, transport "
+        "on the general fund, building on capital; a saving in one purse cannot be spent from "
+        "another."
     )
 
 
@@ -750,41 +757,40 @@ def _switching_table(run: Run, case: BusinessCase) -> Table:
 
 def _places_table(run: Run, case: BusinessCase, subject: str) -> Table:
     table = case.of("places", subject)
-    rows = [
-        Row(academic_year_label(as_int(r.academic_year)),
-            [fmt.count(as_float(r.places_offered)), fmt.count(as_float(r.children_in_them)),
-             fmt.share_of(as_float(r.children_in_them), as_float(r.places_offered))])
-        for r in records(table)
-    ]  # fmt: skip
+    offered = [as_float(v) for v in table["places_offered"]]
+    children = [as_float(v) for v in table["children_in_them"]]
     return Table(
-        caption=f"Places on offer and children in them, {_subject(run, subject)}",
-        headers=["Academic year", "Places on offer", "Children in them", "Filled"],
-        rows=rows,
+        caption=f"Places on offer and children in them, {_subject(run, subject)}, by academic year",
+        headers=["Places", *(academic_year_label(as_int(y)) for y in table["academic_year"])],
+        rows=[
+            Row("Places on offer", [fmt.count(v) for v in offered]),
+            Row("Children in them", [fmt.count(v) for v in children]),
+            Row("Filled", [fmt.share_of(c, o) for c, o in zip(children, offered, strict=True)]),
+        ],
         source=_file("places"),
+        dense=True,
     )
 
 
 def triggers_table(run: Run, case: BusinessCase, subjects: Sequence[str], words: str) -> Table:
     """What to check before a scheme goes ahead, with source and date."""
-    found: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for r in _about(case.triggers, subjects):
-        whys = found.setdefault((str(r.trigger), str(r.source), str(r.date)), {})
-        whys.setdefault(str(r.why), []).append(name_of(run, str(r.subject)))
-    rows = []
-    for (trigger, source, date), whys in found.items():
-        lines = [f"{fmt.in_words(names)}: {why}" for why, names in whys.items()]
-        for at in range(0, len(lines), LINES_IN_CELL):
-            # A row is never broken over pages, so none may be taller than one.
-            more = "" if at == 0 else " (continued)"
-            part = "\n".join(lines[at : at + LINES_IN_CELL])
-            rows.append(Row(f"{trigger}{more}", [part, source, date]))
+        of = found.setdefault((str(r.trigger), str(r.source), str(r.date)), [])
+        of.append((str(r.subject), str(r.why)))
+    rows = [
+        Row(f"{trigger}{more}", [part, source, date])
+        for (trigger, source, date), said in found.items()
+        for part, more in _cells(_by_reason(run, case, subjects, said))
+    ]
     return Table(
         caption=f"{words}; a list for planners and no legal advice",
-        headers=["To check", "Schemes, and why", "Source", "Dated"],
+        headers=["To check", _headed(subjects, "why"), "Source", "Dated"],
         rows=rows,
         source=_file("triggers"),
         folded=f"{words} ({len(found)})",
         text_columns=frozenset({1, 2, 3}),
+        one_line=frozenset({3}),
         dense=True,
         printed=True,
     )
@@ -792,20 +798,73 @@ def triggers_table(run: Run, case: BusinessCase, subjects: Sequence[str], words:
 
 def risks_table(run: Run, case: BusinessCase, subjects: Sequence[str], words: str) -> Table:
     """What may turn out otherwise, and what the figures say of it."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for r in _about(case.risks, subjects):
+        of = found.setdefault((str(r.risk), str(r.action)), [])
+        of.append((str(r.subject), str(r.evidence)))
     rows = [
-        Row(name_of(run, str(r.subject)), [str(r.risk), str(r.evidence), str(r.action)])
-        for r in _about(case.risks, subjects)
+        Row(f"{risk}{more}", [part, action])
+        for (risk, action), said in found.items()
+        for part, more in _cells(_by_reason(run, case, subjects, said))
     ]
     return Table(
         caption=words,
-        headers=["Scheme", "Risk", "What the figures say", "What to do"],
+        headers=["Risk", _headed(subjects, "what the figures say"), "What to do"],
         rows=rows,
         source=_file("risks"),
-        folded=f"{words} ({len(rows)})",
-        text_columns=frozenset({1, 2, 3}),
+        folded=f"{words} ({len(found)})",
+        text_columns=frozenset({1, 2}),
         dense=True,
         printed=True,
     )
+
+
+def _headed(subjects: Sequence[str], words: str) -> str:
+    return f"Schemes, and {words}" if len(subjects) > 1 else fmt.capital_first(words)
+
+
+def _by_reason(
+    run: Run, case: BusinessCase, subjects: Sequence[str], said: Sequence[tuple[str, str]]
+) -> list[str]:
+    """A line for each reason, after the schemes that share it: how many, and which."""
+    if len(subjects) == 1:
+        return [reason for _, reason in said]
+    ends = {reason.partition(". ")[2] for _, reason in said}
+    shared = ends.pop() if len(said) > 1 and len(ends) == 1 else ""
+    by_reason: dict[str, list[str]] = {}
+    for subject, reason in said:
+        by_reason.setdefault(reason.removesuffix(f" {shared}"), []).append(subject)
+    every = len(_single(case))
+    lines = []
+    for reason, of in by_reason.items():
+        single = [s for s in of if s != PACKAGE]
+        names = fmt.in_words([name_of(run, s) for s in of])
+        if len(single) == len(of) == every > NAMED:
+            names = f"All {every} schemes"
+        elif len(of) > NAMED:
+            names = f"{len(of)} schemes ({names})"
+        # A figure is that of each scheme and not of all that are named.
+        lines.append(f"{names}{', each' if len(of) > 1 else ''}: {reason}")
+    if shared:
+        lines.append(f"For each of them: {_lower(shared)}")
+    return lines
+
+
+def _cells(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """Lines in as many cells as they need, and what their header says besides.
+
+    A row is never broken over pages, so none may be as tall as one; each repeats its header.
+    """
+    parts: list[list[str]] = []
+    height = 0
+    for line in lines:
+        needs = 1 + len(line) // LETTERS_IN_LINE
+        if not parts or height + needs > LINES_IN_CELL:
+            parts.append([])
+            height = 0
+        parts[-1].append(line)
+        height += needs
+    return [("\n".join(part), " (continued)" if at else "") for at, part in enumerate(parts)]
 
 
 def _about(table: pd.DataFrame, subjects: Sequence[str]) -> list[Any]:
