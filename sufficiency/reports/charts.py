@@ -655,7 +655,7 @@ def ranked_bars(
 
 def fitted(name: str, words: str, width: int) -> str:
     """``name: words`` above a bar, the name cut so that the words fit a width in pixels."""
-    letters = int((width - 24) / 6.6)
+    letters = int((width - 24) / 6.0)
     shown = f"{name}: {words}"
     if len(shown) <= letters:
         return shown

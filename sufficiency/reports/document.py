@@ -165,9 +165,13 @@ def _warnings(made: Any, run: Run) -> None:
 
 def _section(made: Any, section: Section) -> None:
     made.add_heading(plain(section.question), 1)
-    made.add_paragraph().add_run(plain(section.answer)).bold = True
+    answer = made.add_paragraph()
+    answer.add_run(plain(section.answer)).bold = True
     if section.number:
-        made.add_paragraph(plain(section.number))
+        answer.paragraph_format.keep_with_next = True
+        number = made.add_paragraph(plain(section.number))
+        # No page ends between a question and the table that follows its answer.
+        number.paragraph_format.keep_with_next = True
     if section.sure:
         words = made.add_paragraph()
         words.add_run("How sure are we? ").bold = True

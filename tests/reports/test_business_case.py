@@ -20,7 +20,7 @@ from sufficiency.plan.business_case import NOTHING, PACKAGE, THIS, BusinessCase,
 from sufficiency.problems import EXIT_BAD_INPUT, EXIT_OK, InputError
 from sufficiency.reports import charts, write_document, write_reports
 from sufficiency.reports import formatting as fmt
-from sufficiency.reports.blocks import Figure, Section
+from sufficiency.reports.blocks import Figure, Heading, Section, Text
 from sufficiency.reports.document import (
     DOCUMENT,
     MARGIN,
@@ -43,6 +43,8 @@ from sufficiency.vocabulary import STATEMENT
 from tests.reports.browser import Browser, chromium
 from tests.reports.conftest import SCRIPT
 from tests.reports.test_report import Page
+
+WHY = "Why do alone and together differ?"
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +171,13 @@ def shown(run: Run, case: BusinessCase) -> Section:
     return found
 
 
+def words_under(section: Section) -> str:
+    """The words under the heading of why alone and together differ."""
+    block = section.blocks[section.blocks.index(Heading(WHY)) + 1]
+    assert isinstance(block, Text)
+    return block.text
+
+
 def together(worth: float, alone: float) -> Callable[[str], float]:
     return lambda subject: worth if subject == PACKAGE else alone
 
@@ -179,12 +188,12 @@ def test_why_alone_and_together_differ_is_said(
 ) -> None:
     found = shown(Run.read(cased), valued(case, together(worth, alone)))
     assert "Taken one at a time" in found.answer
-    assert "Alone and together differ" in found.number
+    assert found.blocks[0] == Heading(WHY)
     # Fees by place, for all together and for the schemes one at a time, are those of the tables.
     lines = case.lines[(case.lines["option"] == THIS) & (case.lines["line"] == "fees")]
     places = case.options[case.options["option"] == THIS].set_index("subject")["added_places"]
     fees = lines.groupby("subject")["change_pounds"].sum().reindex(places.index, fill_value=0.0)
-    said = found.number.replace("\N{MINUS SIGN}", "").replace("+", "")
+    said = words_under(found).replace("\N{MINUS SIGN}", "").replace("+", "")
     for mine in (places.index == PACKAGE, places.index != PACKAGE):
         value = fees[mine].sum() / places[mine].sum()
         assert fmt.pounds(abs(value)) in said
@@ -208,7 +217,7 @@ def test_crowded_schools_are_named_where_they_are_the_reason(
         options.loc[mine & (options["option"] == NOTHING), "beyond_limit"] = each * places[subject]
     package = (options["subject"] == PACKAGE) & (options["option"] == THIS)
     options.loc[package, "value_with_failures_pounds"] = 7.25e6
-    said = shown(Run.read(cased), replace(changed, options=options, lines=lines)).number
+    said = words_under(shown(Run.read(cased), replace(changed, options=options, lines=lines)))
     assert "a place saves £250,000 of fees" in said
     assert "a place saves £20,000 of fees and spares 4.0 child-years" in said
     assert "(on its own 0.5)" in said
@@ -220,7 +229,7 @@ def test_nothing_is_explained_where_alone_and_together_agree(
     cased: Path, case: BusinessCase, worth: float, alone: float
 ) -> None:
     found = shown(Run.read(cased), valued(case, together(worth, alone)))
-    assert "Alone and together" not in found.number and "Taken one at a time" in found.answer
+    assert Heading(WHY) not in found.blocks and "Taken one at a time" in found.answer
 
 
 def test_one_scheme_looked_at_is_not_called_the_only_one(cased: Path, case: BusinessCase) -> None:

@@ -40,6 +40,8 @@ def business_case(run: Run) -> Section | None:
     single = len(case.subjects) - 1
     # A chart of many schemes takes a sheet of paper to itself, so it stands with their tables.
     first = 1 < single <= charts.ABOVE
+    if why := _why_together_differs(case):
+        blocks += [Heading("Why do alone and together differ?"), Text(why)]
     if first:
         blocks.append(_worth_chart(run, case))
     blocks += [
@@ -69,8 +71,7 @@ def business_case(run: Run) -> Section | None:
     ]
     return Section(
         "business-case", "Is it worth the money?", _answer(run, case),
-        f"{_why_together_differs(case)} {_number(case, PACKAGE)}".strip(),
-        _sure(run, case), blocks,
+        _number(case, PACKAGE), _sure(run, case), blocks,
     )  # fmt: skip
 
 
@@ -194,8 +195,8 @@ def _why_together_differs(case: BusinessCase) -> str:
     places = as_float(package["added_places"])
     places_alone = sum(as_float(_row(case, s, THIS)["added_places"]) for s in single)
     said = (
-        "Alone and together differ because they are compared with different things. A scheme on "
-        "its own is set against the plan without it"
+        "They are compared with different things. A scheme on its own is set against the plan "
+        "without it"
     )
     priced = as_float(package["value_with_failures_pounds"])
     last = (
