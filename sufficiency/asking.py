@@ -181,6 +181,7 @@ class Study:
         )
         structure = Structure(**hints(question, self.form.columns, self.form.rows))
         self._held: dict[bytes, Outcome] = {}
+        self._foreseen: tuple[Ask | None, Limits | None] = (None, None)
         self._capital = self.capital()
         base = question.settings.base_year
         self._switches = {(self._ids[s], t + base) for s, t in self._index}
@@ -230,14 +231,30 @@ class Study:
             gap=self.options.gap if gap is None else gap,
             time_limit=self.options.time_limit if time_limit is None else time_limit,
         )
+        limits = self._foreseen[1] if ask == self._foreseen[0] else self._limits(ask)
         try:
-            found = self.search.run(on_progress, self._limits(ask))
+            found = self.search.run(on_progress, limits)
         finally:
             self.search.options = self.options
         opens = self._opens(found.values) if found.found else {}
         return Answered(
             ask, found.status, found.objective, found.bound, opens, found.seconds, self, found
         )
+
+    def foresee(self, ask: Ask, *, gap: float | None = None) -> None:
+        """Begin to think of a question that will be asked after the next one; see
+        ``SchemeSearch.foresee``.
+
+        Args:
+            ask: what will be asked of the schemes.
+            gap: relative gap that will be asked; that of the study when left out.
+
+        Raises:
+            KeyError: when a scheme that is named does not exist.
+        """
+        if (limits := self._limits(ask)) is not None:
+            self._foreseen = (ask, limits)
+            self.search.foresee(limits, self.options.gap if gap is None else gap)
 
     def recalled(
         self,

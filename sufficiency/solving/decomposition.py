@@ -11,6 +11,7 @@ new rule changes no line of this room.
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import threading
 import time
@@ -74,6 +75,10 @@ WRONG = 1e-6
 
 REMEMBERED = 8
 """Placements whose prices are tried for such cuts."""
+
+NEARER = (5.0, 50.0)
+"""A schedule is proposed with a gap that is smaller than the one asked for by this factor, at
+first; and when the same was proposed again."""
 
 HALF_OPEN = 0.35
 """A scheme that a relaxation opens by more than this is open in the schedule nearest to it."""
@@ -228,14 +233,15 @@ class Master:
         Without ``whole``, switches may lie between 0 and 1. The bound is infinite when no schedule
         obeys the rules and the limits.
         """
-        if not self.cuts:
+        known = self.cuts
+        if not known:
             return Proposed(-math.inf)
         base, count = limits.on(self._form, self._at), len(self._form.cost)
-        unit = 1e4 / max(1.0, max(abs(c) for c, _ in self.cuts))
-        cuts = np.zeros((len(self.cuts), count + 1))
-        cuts[:, self._at] = -unit * np.array([slope for _, slope in self.cuts])
+        unit = 1e4 / max(1.0, max(abs(c) for c, _ in known))
+        cuts = np.zeros((len(known), count + 1))
+        cuts[:, self._at] = -unit * np.array([slope for _, slope in known])
         cuts[:, count] = 1.0
-        constants = unit * np.array([c for c, _ in self.cuts])
+        constants = unit * np.array([c for c, _ in known])
         rows = sp.hstack([matrix_of(base), sp.csr_matrix((len(base.row_lower), 1))])
         form = form_of(
             sp.vstack([rows, sp.csr_matrix(cuts)]),
@@ -318,6 +324,8 @@ class _Beside:
                 self._placed = placements.place(
                     switches, self._stop, time_limit, exact=exact, known=known
                 )
+            # It holds a model, and nobody goes on with it here.
+            placements.forget()
 
         self._worker = threading.Thread(target=work, daemon=True)
         if at_once:
@@ -342,6 +350,39 @@ class _Beside:
         self._stop.set()
         if self._worker.ident is not None:
             self._worker.join()
+
+
+class _Foreseen:
+    """The first proposal for a question that will be asked next, sought in a thread of its own."""
+
+    def __init__(self, master: Master, options: SolveOptions, gap: float, limits: Limits) -> None:
+        self.limits, self._stop = limits, threading.Event()
+        self._proposed: Proposed | None = None
+        # What the search adds meanwhile must not depend on which of the two is faster.
+        alone = copy.copy(master)
+        alone.cuts = list(master.cuts)
+
+        def work() -> None:
+            with contextlib.suppress(RuntimeError):
+                self._proposed = alone.propose(options, gap, self._stop, limits)
+
+        self._worker = threading.Thread(target=work, daemon=True)
+        self._worker.start()
+
+    def wait(self) -> Proposed | None:
+        """What was found; None where that was nothing."""
+        try:
+            while self._worker.is_alive():
+                self._worker.join(timeout=0.05)
+        except KeyboardInterrupt:
+            self.end()
+            raise
+        return self._proposed if self._proposed and len(self._proposed.switches) else None
+
+    def end(self) -> None:
+        """Give it up."""
+        self._stop.set()
+        self._worker.join()
 
 
 class SchemeSearch:
@@ -383,6 +424,7 @@ class SchemeSearch:
         self._beside: _Beside | None = None
         self._plans: list[Placed] = []
         self._limits = Limits()
+        self._foreseen: _Foreseen | None = None
         self.best: Placed | None = None
         self.bound = -math.inf
         self._apart = False
@@ -437,6 +479,8 @@ class SchemeSearch:
             status = "interrupted"
             if self._placements is not None:
                 self._placements.forget()
+            if self._foreseen is not None:
+                self._foreseen.end()
         if self.best is None and status in EARLY:
             self._place_at_once(on_progress)
         if self.best is None:
@@ -451,6 +495,23 @@ class SchemeSearch:
         if status == "stalled":
             return self._in_full(found, on_progress)
         return found
+
+    def foresee(self, limits: Limits, gap: float) -> None:
+        """Begin to think of the question that comes after the next one.
+
+        Its first proposal is sought with what is known now, in a second thread if there is one,
+        while the next question is searched.
+
+        Args:
+            limits: the very object that :meth:`run` will be given.
+            gap: that will be asked.
+        """
+        if self._simple or self._root is None or self.options.threads < 2:
+            return
+        if self._foreseen is not None:
+            self._foreseen.end()
+        options = replace(self.options, time_limit=MASTER_SECONDS)
+        self._foreseen = _Foreseen(self.master, options, _care(gap, NEARER[0]), limits)
 
     def place(self, switches: Floats, *, in_shares: bool = False, within: float = 0.0) -> Outcome:
         """Placements of least cost for given switches, whatever time they take.
@@ -656,14 +717,12 @@ class SchemeSearch:
         sharper = False
         while not self._out_of_time():
             self._sharpen()
-            patience, near = (6.0, 50.0) if sharper else (1.0, 5.0)
+            patience, near = (6.0, NEARER[1]) if sharper else (1.0, NEARER[0])
             begun = time.monotonic()
-            proposed = self.master.propose(
-                self._left(patience * MASTER_SECONDS),
-                max(min(self.options.gap, FINEST) / near, 1e-7),
-                self._stop,
-                self._limits,
-            )
+            proposed = self._foreseen_now() or self.master.propose(
+                self._left(patience * MASTER_SECONDS), _care(self.options.gap, near),
+                self._stop, self._limits,
+            )  # fmt: skip
             if proposed.bound == math.inf:
                 return "infeasible"
             self.bound, proposal = max(self.bound, proposed.bound), proposed.switches
@@ -680,7 +739,7 @@ class SchemeSearch:
                 continue
             tried.add(proposal.tobytes())
             other = None
-            if len(self._form.cost) > LITTLE:
+            if self.best is not None and len(self._form.cost) > LITTLE:
                 other = next((s for s in proposed.others if s.tobytes() not in tried), None)
             if other is not None:
                 tried.add(other.tobytes())
@@ -695,6 +754,17 @@ class SchemeSearch:
             if self._gap() <= self.options.gap:
                 return "optimal"
         return self._ended()
+
+    def _foreseen_now(self) -> Proposed | None:
+        """What was foreseen for this question, once; nothing where a plan for it was found since,
+        which teaches more."""
+        if self._foreseen is None or self._foreseen.limits is not self._limits:
+            return None
+        foreseen, self._foreseen = self._foreseen, None
+        if self.best is not None:
+            foreseen.end()
+            return None
+        return foreseen.wait()
 
     def _place_two(self, placements: Placements, proposal: Floats, other: Floats | None) -> bool:
         """Place for a proposal, and learn from it; False when stopped.
@@ -915,6 +985,11 @@ class SchemeSearch:
 
 SHARPER = 2e-5
 """What a cut in closed form must add to the master's bound, as a share of it, to be kept."""
+
+
+def _care(gap: float, nearer: float) -> float:
+    """Relative gap of a proposal."""
+    return max(min(gap, FINEST) / nearer, 1e-7)
 
 
 def _whole(switches: Floats) -> bool:

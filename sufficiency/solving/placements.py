@@ -56,6 +56,10 @@ FINER = 20
 REMEMBERED_PLANS = 12
 """Plans that are kept in mind at once for other schedules to be placed near them."""
 
+NEARBY = 12
+"""Switches in which a schedule may differ from that of a plan to be placed near it: what one scheme
+changes in ten years. Further away a climb tells more of what to expect."""
+
 DEAR = 3000.0
 """Reduced cost, pounds, above which a reserve is left out at first of a model made near a plan:
 where its schedule differs little, hardly anybody needs a last resort that the plan did not."""
@@ -256,10 +260,11 @@ class Placements:
             return self._exactly(*self._last, stop, left, exact, known)
         if (certain := self._certain.get(np.round(switches).tobytes())) is not None:
             return certain
-        if self._plans:
-            plan = min(
-                self._plans.values(), key=lambda p: float(np.abs(p.switches - switches).sum())
-            )
+        plan, apart = None, math.inf
+        for other in self._plans.values():
+            if (distance := float(np.abs(other.switches - switches).sum())) < apart:
+                plan, apart = other, distance
+        if plan is not None and apart <= NEARBY:
             return self._begun(self._changed(plan, switches), stop, left, exact, known)
         far = [float(np.abs(other - switches).sum()) for _, other in self._climbs]
         prices, cooling = self._first[0], SLOW
@@ -362,13 +367,14 @@ class Placements:
                 if len(broken) and distance <= exact:
                     # Rows alone are soon mended; whether columns are still worth it is seen then.
                     cheap = cheap[:0]
+                few = len(broken) + len(cheap) < MANY * len(found.rows)
                 if len(broken):
                     # Others that are nearly broken would be in the next round.
                     broken = model.short(placed)
                 # What one schedule needed, others near it are likely to need as well.
                 self._wanted[cheap] = True
                 self._doubted[broken] = True
-                model.change(broken, cheap, found)
+                model.change(broken, cheap, found if few else None)
             seconds = left()
             if seconds is not None and seconds <= 0:
                 return None
@@ -528,8 +534,14 @@ class _Model:
 
     def short(self, placed: Placed) -> Ints:
         """Choice rows whose anchor holds little, and was not asked to hold anything so far."""
-        least = SHORT * np.abs(self._owner.form.row_lower[self._choices])
-        short = placed.values[self._anchor[self._choices]] < least
+        owner, left = self._owner, placed.values[self._anchor[self._choices]]
+        right = np.abs(owner.form.row_lower)
+        short = left < SHORT * right[self._choices]
+        # Where only those choose who came by other choices, and nobody did, what one may not owe
+        # the next one like it would: they are asked together.
+        held = owner._structure.choice[self._held]
+        others = np.bincount(held[held >= 0], minlength=len(right)) > 0
+        short |= (left < 1e-6) & others[self._choices] & (right[self._choices] == 0)
         return np.setdiff1d(self._choices[short], self._guarded)
 
     def cheap(self, placed: Placed) -> Ints:
@@ -539,16 +551,19 @@ class _Model:
         reduced[self._anchor[self._choices]] = math.inf
         return np.flatnonzero(self._open & (reduced < 1.0))
 
-    def change(self, broken: Ints, cheap: Ints, found: Vertex) -> None:
-        """Let columns in, and ask by a row that broken anchors are not negative."""
+    def change(self, broken: Ints, cheap: Ints, found: Vertex | None) -> None:
+        """Let columns in, and ask by a row that broken anchors are not negative; the next round
+        begins from the basis that was found, if any."""
         status = np.zeros(len(self._owner.form.cost), dtype=np.int8)
-        status[self._held] = found.columns[: len(self._held)]
+        if found is not None:
+            status[self._held] = found.columns[: len(self._held)]
         held = np.zeros(len(status), dtype=bool)
         held[self._held] = held[cheap] = True
-        stiff = found.columns[len(self._held) :]
+        kept = self._held
         self._held = np.flatnonzero(held)
         self._guarded = np.concatenate([self._guarded, broken])
-        rows = np.concatenate([found.rows, np.ones(len(broken), dtype=np.int8)])
-        columns = np.concatenate([status[self._held], stiff])
-        few = len(broken) + len(cheap) < MANY * len(rows)
-        self._basis = (columns, rows) if few else None
+        self._basis = None
+        if found is not None:
+            columns = np.concatenate([status[self._held], found.columns[len(kept) :]])
+            rows = np.concatenate([found.rows, np.ones(len(broken), dtype=np.int8)])
+            self._basis = columns, rows

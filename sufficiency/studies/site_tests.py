@@ -227,14 +227,17 @@ class _Trial:
         """Ask for the best plans without any site and with each of those that are not clear yet."""
         self.asked_gap = gap
         words = "Searching for the best plan without it"
+        looked_at = [
+            place for place in self.where
+            if place.label not in worth or worth[place.label].verdict == UNCLEAR
+        ]  # fmt: skip
+        self.study.foresee(self._with_only(looked_at[0]), gap=gap)
         found = answers.best(Ask.that(forbid=self.tested), words, gap=gap, time_limit=self.seconds)
         if not found.found:
             raise answers.none_found(found)
         without = self._without = self._held(_better(found, self._without))
-        for place in self.where:
+        for place in looked_at:
             label = place.label
-            if label in worth and worth[label].verdict != UNCLEAR:
-                continue
             with_it = self._with(answers, place, without, gap, plans.get(label))
             if with_it is None:
                 worth[label] = Worth(None)
@@ -265,13 +268,12 @@ class _Trial:
     ) -> Answered | None:
         """The best plan with one site. The search begins from the best plan without it, with the
         site on top."""
-        others = self.tested - {place.scheme}
         opens = self.school.opens or earliest(self.before, self.school.kind)
         on_top = answers.exactly(
             {**without.opens, place.scheme: opens}, f"Placing children with {place.name} added"
         )
         found = answers.best(
-            Ask.that(force=[place.scheme], forbid=others),
+            self._with_only(place),
             f"Searching for the best plan with {place.name}", gap=gap, time_limit=self.seconds,
         )  # fmt: skip
         best = _better(self._held(_better(found, known)), on_top)
@@ -279,6 +281,10 @@ class _Trial:
             # That no plan was found in time does not say that there is none.
             raise answers.none_found(best)
         return best if best.found else None
+
+    def _with_only(self, place: Place) -> Ask:
+        """The question for the best plan with one site and none of the others."""
+        return Ask.that(force=[place.scheme], forbid=self.tested - {place.scheme})
 
     def _held(self, found: Answered) -> Answered:
         """The same; children are placed for it while the solver stands there, and held."""

@@ -247,3 +247,56 @@ def test_a_second_thread_changes_the_time_and_nothing_else(
     assert begun == [False] * (len(begun) // 2) + [True] * (len(begun) // 2)
     assert begun, "a second schedule was placed"
     assert seen[0] == seen[1]
+
+
+def test_a_question_that_was_foreseen_is_answered_like_a_new_one(
+    smaller: tuple[StandardForm, Structure],
+) -> None:
+    """Its first proposal was sought while another question was searched, from fewer cuts."""
+    form, structure = smaller
+    options = SolveOptions(gap=1e-3, threads=2)
+    at = np.flatnonzero(structure.switch)
+    with patch.object(decomposition, "SMALL", 0):
+        search = SchemeSearch(form, structure, options)
+        best = np.round(search.run().values[at])
+        labels = [form.columns[i] for i in at]
+        others = sorted({index[0] for _, index in labels} - {
+            index[0] for (_, index), on in zip(labels, best, strict=True) if on
+        })  # fmt: skip
+        schemes = np.array([index[0] for _, index in labels])
+        last = max(index[1] for _, index in labels)
+        forced = np.array([i[0] == others[0] and i[1] == last for _, i in labels])
+        assert forced.sum() == 1
+        limits = Limits(lower=np.where(forced, 1.0, 0.0))
+        search.foresee(limits, options.gap)
+        foreseen = search._foreseen
+        assert foreseen is not None
+        search.run(limits=Limits(upper=np.where(schemes == others[0], 0.0, 1.0)))
+        proposed = foreseen.wait()
+        assert proposed is not None
+        found = search.run(limits=limits)
+    assert search._foreseen is None, "it was used, once"
+    cold = solve(limits.on(form, at), options)
+    assert proposed.bound <= cold.objective * (1 + 1e-9)
+    assert found.objective == pytest.approx(cold.objective, rel=2e-3)
+    assert found.bound <= cold.objective * (1 + 1e-9)
+    assert limits.allow(np.round(found.values[at]))
+
+
+def test_who_asks_something_else_has_no_use_for_what_was_foreseen(
+    smaller: tuple[StandardForm, Structure],
+) -> None:
+    form, structure = smaller
+    at = np.flatnonzero(structure.switch)
+    with patch.object(decomposition, "SMALL", 0):
+        search = SchemeSearch(form, structure, SolveOptions(gap=1e-2, threads=2))
+        search.foresee(Limits(), 1e-2)
+        assert search._foreseen is None, "nothing is known before the first search"
+        free = search.run()
+        none = Limits(upper=np.zeros(len(at)))
+        search.foresee(none, 1e-2)
+        again = search.run()
+        assert search._foreseen is not None
+        search.foresee(Limits(upper=np.zeros(len(at))), 1e-2)
+        search._foreseen.end()
+    assert again.objective <= free.objective * (1 + 1e-9)
