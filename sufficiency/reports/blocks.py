@@ -109,6 +109,8 @@ class Legend:
 
 Draw = Callable[[int], str]
 """Draws a picture of a given width in pixels as SVG."""
+DrawSheets = Callable[[int, int], Sequence[str]]
+"""Draws pictures of a given width, none taller than a given height in pixels, as SVG."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Figure:
         key: a legend shown below, for a map.
         table: the numbers behind it, folded.
         parts: whether its parts can be reached one by one, by pointer and keyboard.
+        sheets: draws what may be taller than a sheet of paper in as many pictures as it takes.
     """
 
     kind: ClassVar[str] = "figure"
@@ -133,6 +136,7 @@ class Figure:
     key: Legend | None = None
     table: Table | None = None
     parts: bool = False
+    sheets: DrawSheets | None = None
 
 
 @dataclass(frozen=True)

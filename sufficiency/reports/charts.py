@@ -565,6 +565,11 @@ def _panel(
 
 # ------------------------------------------------------------------ bars
 
+ABOVE: Final = 12
+"""Schemes up to which a name stands above its bar on a wide page."""
+BESIDE_STEP: Final = 17
+"""Pixels from bar to bar where names stand beside them."""
+
 
 def difference_bars(
     table: pd.DataFrame, labels: Sequence[str], ledgers: Mapping[str, str], width: int, unit: str
@@ -650,7 +655,7 @@ def ranked_bars(
 
 def fitted(name: str, words: str, width: int) -> str:
     """``name: words`` above a bar, the name cut so that the words fit a width in pixels."""
-    letters = int((width - 24) / 6.6)
+    letters = int((width - 24) / 6.0)
     shown = f"{name}: {words}"
     if len(shown) <= letters:
         return shown
@@ -658,25 +663,40 @@ def fitted(name: str, words: str, width: int) -> str:
 
 
 def signed_bars(
-    names: Sequence[str], values: Sequence[float], words: Sequence[str], width: int
+    names: Sequence[str],
+    values: Sequence[float],
+    words: Sequence[str],
+    width: int,
+    among: Sequence[float] = (),
 ) -> Any:
     """Horizontal bars to both sides of nought, with the name above and the value beside the name.
+
+    On a wide page names and values of many bars stand beside them, or they would fill more than a
+    sheet of paper.
 
     Args:
         names: one for each bar, in the order in which they are drawn.
         values: above nought to the right in navy, below it to the left in orange.
         words: the values as text.
         width: of the page in pixels.
+        among: values of all pictures of which this is one, so that all have one scale.
     """
-    step = 42
-    height = step * len(names) + 4
-    low, high = min([*values, 0.0]), max([*values, 0.0])
+    low, high = min([*values, *among, 0.0]), max([*values, *among, 0.0])
     span = (high - low) or 1.0
-    shown = [fitted(n, w, width) for n, w in zip(names, words, strict=True)]
+    beside = width >= NARROW and max(len(names), len(among)) > ABOVE
+    step, first, size = (BESIDE_STEP, BESIDE_STEP // 2, 12) if beside else (42, 29, 13)
+    height = step * len(names) + 4
+    # Letters of this size are about six pixels wide; the bars keep two fifths of the width.
+    of_words = 6.2 * max(map(len, words), default=0) + 12 if beside else 0
+    left = min(6.0 * max(map(len, names)) + of_words, 0.6 * width) if beside else 0
+    letters = int((left - of_words) / 6.0)
     frame = pd.DataFrame(
         {
-            "row": [step * i + 29 for i in range(len(names))],
-            "name": shown,
+            "row": [step * i + first for i in range(len(names))],
+            "name": [n if len(n) <= letters else f"{n[: letters - 1].rstrip()}…" for n in names]
+            if beside
+            else [fitted(n, w, width) for n, w in zip(names, words, strict=True)],
+            "words": list(words),
             "value": list(values),
             "colour": [NAVY if v >= 0 else ORANGE for v in values],
         }
@@ -684,18 +704,43 @@ def signed_bars(
     y = _rows(height)
     x = alt.X("value:Q", axis=None, scale=dict(domain=[low, low + span], nice=False))
     base = _chart(frame)
-    bars = base.mark_bar(orient="horizontal", size=13).encode(
+    bars = base.mark_bar(orient="horizontal", size=size).encode(
         x=x, x2=alt.X2Datum(0), y=y, color=alt.Color("colour:N", scale=None)
     )
     # A tick beside each bar and no line through all of them, which would cross the names.
-    zero = base.mark_tick(orient="vertical", color=INK, size=19, thickness=1.5).encode(
-        x=alt.XDatum(0), y=y
+    zero = base.mark_tick(
+        orient="vertical", color=INK, size=BESIDE_STEP if beside else 19, thickness=1.5
+    ).encode(x=alt.XDatum(0), y=y)
+    style: dict[str, Any] = (
+        {"fontSize": 11.5, "baseline": "middle"} if beside else {"fontSize": 12.5, "dy": -17}
     )
-    label = base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
-        x=alt.value(0), y=y, text=alt.Text("name:N")
+    label = base.mark_text(align="left", color=INK, **style).encode(
+        x=alt.value(-left), y=y, text=alt.Text("name:N")
     )
-    inner = width - 24
-    return _layered([bars, zero, label], inner, height)
+    layers = [bars, zero, label]
+    if beside:
+        layers.append(
+            base.mark_text(align="right", color=INK, **style).encode(
+                x=alt.value(-8), y=y, text=alt.Text("words:N")
+            )
+        )
+    return _layered(layers, width - 24 - left, height)
+
+
+def signed_bars_in_sheets(
+    names: Sequence[str], values: Sequence[float], words: Sequence[str], width: int, height: int
+) -> list[Any]:
+    """The same bars in as many pictures as it takes, none taller than ``height`` pixels."""
+    step = BESIDE_STEP if width >= NARROW and len(names) > ABOVE else 42
+    most = max(1, (height - 16) // step)
+    sheets = max(1, math.ceil(len(names) / most))
+    each = max(1, math.ceil(len(names) / sheets))
+    return [
+        signed_bars(
+            names[at : at + each], values[at : at + each], words[at : at + each], width, values
+        )
+        for at in range(0, len(names), each)
+    ]
 
 
 def _rows(height: int) -> Any:
@@ -705,10 +750,6 @@ def _rows(height: int) -> Any:
 
 
 # ------------------------------------------------------------------ schedule
-
-
-ABOVE: Final = 12
-"""Schemes up to which a name stands above its bar on a wide page."""
 
 
 def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:

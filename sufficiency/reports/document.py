@@ -35,6 +35,10 @@ MARK: Final = "INTERNAL: contains small numbers; not for publication"
 WRITTEN: Final = "document.sha256"
 """Beside the tables of the case: the fingerprint of the document as it was written."""
 PICTURE_PIXELS: Final = 700
+PICTURE_WIDTH: Final = Cm(17)
+PICTURE_HEIGHT: Final = Cm(13.8)
+"""What a page leaves beside a heading, the title of the picture and three lines of caption."""
+FEW_ROWS: Final = 6
 PAGE_WIDTH: Final = Cm(29.7)
 PAGE_HEIGHT: Final = Cm(21.0)
 MARGIN: Final = Cm(1.8)
@@ -125,6 +129,11 @@ def _lay_out(made: Any, run: Run) -> None:
         if name != "Normal":
             style.font.color.rgb = NAVY
     made.styles["Normal"].font.size = Pt(10)
+    for name, before, after in (
+        ("Normal", 0, 5), ("List Bullet", 0, 2), ("Heading 1", 14, 3), ("Heading 2", 9, 2),
+    ):  # fmt: skip
+        spaced = made.styles[name].paragraph_format
+        spaced.space_before, spaced.space_after, spaced.line_spacing = Pt(before), Pt(after), 1.08
     language = OxmlElement("w:lang")
     language.set(qn("w:val"), "en-GB")
     made.styles["Normal"].element.get_or_add_rPr().append(language)
@@ -156,9 +165,13 @@ def _warnings(made: Any, run: Run) -> None:
 
 def _section(made: Any, section: Section) -> None:
     made.add_heading(plain(section.question), 1)
-    made.add_paragraph().add_run(plain(section.answer)).bold = True
+    answer = made.add_paragraph()
+    answer.add_run(plain(section.answer)).bold = True
     if section.number:
-        made.add_paragraph(plain(section.number))
+        answer.paragraph_format.keep_with_next = True
+        number = made.add_paragraph(plain(section.number))
+        # No page ends between a question and the table that follows its answer.
+        number.paragraph_format.keep_with_next = True
     if section.sure:
         words = made.add_paragraph()
         words.add_run("How sure are we? ").bold = True
@@ -192,7 +205,8 @@ def _items(made: Any, items: Items) -> None:
 def _table(made: Any, table: Table) -> None:
     caption = made.add_paragraph()
     caption.paragraph_format.keep_with_next = True
-    caption.paragraph_format.space_before = Pt(8)
+    caption.paragraph_format.space_before = Pt(6)
+    caption.paragraph_format.space_after = Pt(2)
     caption.add_run(plain(table.caption)).bold = True
     heads = 2 if table.groups else 1
     grid = made.add_table(heads, len(table.headers), "Table Grid")
@@ -221,6 +235,7 @@ def _table(made: Any, table: Table) -> None:
             _write(cells[i], text, bold=entry.total, right=right)
     for row in grid.rows:
         _keep_whole(row)
+    _keep_together(grid, table, heads)
     _widths(grid, table)
     described = grid._tbl.tblPr
     summary = OxmlElement("w:tblDescription")
@@ -241,6 +256,8 @@ def _words(value: Cell | str) -> str:
 
 def _write(cell: Any, text: str, *, bold: bool = False, right: bool = False) -> None:
     line = cell.paragraphs[0]
+    line.paragraph_format.space_after = Pt(0)
+    line.paragraph_format.line_spacing = 1.0
     said = line.add_run(plain(text))
     said.bold = bold
     said.font.size = Pt(8)
@@ -259,20 +276,46 @@ def _keep_whole(row: Any) -> None:
     row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
 
 
+def _keep_together(grid: Any, table: Table, heads: int) -> None:
+    """No page ends between headers or a heading and their row, or between a row and the total.
+
+    A table of few rows stands on one page, and its source with it.
+    """
+    few = len(table.rows) <= FEW_ROWS
+    for at, row in enumerate(grid.rows):
+        entry = table.rows[at - heads] if at >= heads else None
+        after = table.rows[at - heads + 1] if heads <= at + 1 < len(table.rows) + heads else None
+        last = after is None and at >= heads
+        first = at <= heads  # one row alone under its headers reads like a whole table
+        if few or first or last or (entry and not entry.values) or (after and after.total):
+            for cell in row._tr.tc_lst:
+                for paragraph in cell.p_lst:
+                    paragraph.get_or_add_pPr().get_or_add_keepNext()
+
+
 def _widths(grid: Any, table: Table) -> None:
     """Columns of words are wider than columns of numbers, in proportion to what they hold."""
     count = len(table.headers)
     width = int(PAGE_WIDTH - 2 * MARGIN)
-    share = []
+    share, fixed = [], {}
     for i in range(count):
         texts = [r.header if i == 0 else _words(r.values[i - 1]) for r in table.rows if r.values]
         longest = max([len(t) for t in texts], default=1)
         words = i == 0 or i in table.text_columns
+        if i in table.one_line:
+            # A hyphen would break a date.
+            fixed[i] = int(Cm(0.5 + 0.17 * max(longest, len(table.headers[i]))))
+            share.append(0.0)
+            continue
+        # Long text is wide as well as tall: the more there is of it, the wider its column.
+        mean = sum(map(len, texts)) / max(len(texts), 1)
+        most = 40 * max(1.0, min(mean / 40, 9.0) ** 0.5)
         # A bold heading may wrap between words, but no year and no word is broken.
         head = max(len(word) for word in f"{table.headers[i]} ".split(" ")) + 3
-        share.append(float(max(min(longest, 40 if words else 14), head, 8)))
+        share.append(max(min(longest + 3.0, most) if words else min(longest, 14.0), head, 8.0))
     grid.autofit = False
-    sizes = [int(width * part / sum(share)) for part in share]
+    left = width - sum(fixed.values())
+    sizes = [fixed.get(i, int(left * part / sum(share))) for i, part in enumerate(share)]
     # Word goes by the cells, LibreOffice by the columns.
     for column, size in zip(grid.columns, sizes, strict=True):
         column.width = size
@@ -284,14 +327,28 @@ def _widths(grid: Any, table: Table) -> None:
 
 
 def _figure(made: Any, figure: Figure) -> None:
-    title = made.add_paragraph()
-    title.paragraph_format.keep_with_next = True
-    title.add_run(plain(figure.title)).bold = True
-    picture = vl_convert.svg_to_png(figure.draw(PICTURE_PIXELS), scale=2)
-    placed = made.add_picture(io.BytesIO(picture), width=Cm(17))
-    placed._inline.docPr.set("descr", plain(figure.alt))
-    placed._inline.docPr.set("title", plain(figure.title))
-    made.paragraphs[-1].paragraph_format.keep_with_next = True
+    drawn = (
+        [figure.draw(PICTURE_PIXELS)]
+        if figure.sheets is None
+        else figure.sheets(PICTURE_PIXELS, PICTURE_PIXELS * PICTURE_HEIGHT // PICTURE_WIDTH)
+    )
+    for at, one in enumerate(drawn, start=1):
+        title = made.add_paragraph()
+        title.paragraph_format.keep_with_next = True
+        title.paragraph_format.space_after = Pt(2)
+        number = f" ({at} of {len(drawn)})" if len(drawn) > 1 else ""
+        title.add_run(plain(figure.title + number)).bold = True
+        picture = vl_convert.svg_to_png(one, scale=2)
+        placed = made.add_picture(io.BytesIO(picture), width=PICTURE_WIDTH)
+        if placed.height > PICTURE_HEIGHT:
+            # Whatever it shows, what hangs over the edge of the page would be cut off.
+            placed.width = int(placed.width * PICTURE_HEIGHT / placed.height)
+            placed.height = PICTURE_HEIGHT
+        placed._inline.docPr.set("descr", plain(figure.alt))
+        placed._inline.docPr.set("title", plain(figure.title))
+        kept = made.paragraphs[-1].paragraph_format
+        kept.keep_with_next = at == len(drawn)
+        kept.space_after = Pt(2)
     caption = made.add_paragraph()
     said = caption.add_run(plain(figure.caption))
     said.italic = True

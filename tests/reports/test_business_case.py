@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,33 @@ from docx.oxml.ns import qn
 from sufficiency.cli import main
 from sufficiency.plan.business_case import NOTHING, PACKAGE, THIS, BusinessCase, read_business_case
 from sufficiency.problems import EXIT_BAD_INPUT, EXIT_OK, InputError
+from sufficiency.reports import charts, write_document, write_reports
 from sufficiency.reports import formatting as fmt
-from sufficiency.reports import write_document, write_reports
-from sufficiency.reports.document import DOCUMENT, plain
+from sufficiency.reports.blocks import Figure, Heading, Section, Text
+from sufficiency.reports.document import (
+    DOCUMENT,
+    MARGIN,
+    PAGE_HEIGHT,
+    PICTURE_HEIGHT,
+    PICTURE_PIXELS,
+    PICTURE_WIDTH,
+    _figure,
+    plain,
+)
 from sufficiency.reports.facts import Run
 from sufficiency.reports.sections import sections
-from sufficiency.reports.sections.business_case import business_case, scheme_section
+from sufficiency.reports.sections.business_case import (
+    _worth_chart,
+    business_case,
+    scheme_section,
+    triggers_table,
+)
 from sufficiency.vocabulary import STATEMENT
 from tests.reports.browser import Browser, chromium
 from tests.reports.conftest import SCRIPT
 from tests.reports.test_report import Page
+
+WHY = "Why do alone and together differ?"
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +154,97 @@ def test_titles_are_short_and_pictures_described(cased: Path) -> None:
     assert len(figures) == 2
     for figure in figures:
         assert len(figure.title.split()) <= 10 and figure.alt
+
+
+def valued(case: BusinessCase, worth: Callable[[str], float]) -> BusinessCase:
+    """The case with other net present values of "do this"."""
+    options = case.options.copy()
+    at = options["option"] == THIS
+    options.loc[at, "net_present_value_pounds"] = options.loc[at, "subject"].map(worth)
+    return replace(case, options=options)
+
+
+def shown(run: Run, case: BusinessCase) -> Section:
+    run.__dict__["business_case"] = case  # where cached_property keeps it
+    found = business_case(run)
+    assert found is not None
+    return found
+
+
+def words_under(section: Section) -> str:
+    """The words under the heading of why alone and together differ."""
+    block = section.blocks[section.blocks.index(Heading(WHY)) + 1]
+    assert isinstance(block, Text)
+    return block.text
+
+
+def together(worth: float, alone: float) -> Callable[[str], float]:
+    return lambda subject: worth if subject == PACKAGE else alone
+
+
+@pytest.mark.parametrize(("worth", "alone"), [(-5e6, 1e6), (5e6, -1e6)])
+def test_why_alone_and_together_differ_is_said(
+    cased: Path, case: BusinessCase, worth: float, alone: float
+) -> None:
+    found = shown(Run.read(cased), valued(case, together(worth, alone)))
+    assert "Taken one at a time" in found.answer
+    assert found.blocks[0] == Heading(WHY)
+    # Fees by place, for all together and for the schemes one at a time, are those of the tables.
+    lines = case.lines[(case.lines["option"] == THIS) & (case.lines["line"] == "fees")]
+    places = case.options[case.options["option"] == THIS].set_index("subject")["added_places"]
+    fees = lines.groupby("subject")["change_pounds"].sum().reindex(places.index, fill_value=0.0)
+    said = words_under(found).replace("\N{MINUS SIGN}", "").replace("+", "")
+    for mine in (places.index == PACKAGE, places.index != PACKAGE):
+        value = fees[mine].sum() / places[mine].sum()
+        assert fmt.pounds(abs(value)) in said
+
+
+def test_crowded_schools_are_named_where_they_are_the_reason(
+    cased: Path, case: BusinessCase
+) -> None:
+    """All together spare crowding that costs no money; each on its own saves fees."""
+    changed = valued(case, together(-5e6, 1e6))
+    options, lines = changed.options.copy(), changed.lines.copy()
+    places = options[options["option"] == THIS].set_index("subject")["added_places"]
+    of = lines["line"].eq("fees") & lines["option"].eq(THIS)
+    lines.loc[of, "change_pounds"] = [
+        -20_000.0 * places[s] if s == PACKAGE else -250_000.0 * places[s]
+        for s in lines.loc[of, "subject"]
+    ]
+    for subject, each in [(PACKAGE, 4.0), *((s, 0.5) for s in case.subjects[1:])]:
+        mine = options["subject"] == subject
+        options.loc[mine & (options["option"] == THIS), "beyond_limit"] = 0.0
+        options.loc[mine & (options["option"] == NOTHING), "beyond_limit"] = each * places[subject]
+    package = (options["subject"] == PACKAGE) & (options["option"] == THIS)
+    options.loc[package, "value_with_failures_pounds"] = 7.25e6
+    said = words_under(shown(Run.read(cased), replace(changed, options=options, lines=lines)))
+    assert "a place saves £250,000 of fees" in said
+    assert "a place saves £20,000 of fees and spares 4.0 child-years" in said
+    assert "(on its own 0.5)" in said
+    assert f"is worth {fmt.pounds(7.25e6)} more than it costs" in said
+
+
+@pytest.mark.parametrize(("worth", "alone"), [(5e6, 1e6), (-5e6, -1e6)])
+def test_nothing_is_explained_where_alone_and_together_agree(
+    cased: Path, case: BusinessCase, worth: float, alone: float
+) -> None:
+    found = shown(Run.read(cased), valued(case, together(worth, alone)))
+    assert Heading(WHY) not in found.blocks and "Taken one at a time" in found.answer
+
+
+def test_one_scheme_looked_at_is_not_called_the_only_one(cased: Path, case: BusinessCase) -> None:
+    one = case.subjects[1]
+    frames = {
+        name: table[table["subject"].isin([PACKAGE, one])]
+        for name in BusinessCase.table_names()
+        for table in [getattr(case, name)]
+    }
+    run = Run.read(cased)
+    found = shown(run, replace(case, **frames))
+    assert f"Of its {len(case.subjects) - 1} schemes one was looked at" in found.answer
+    assert "Its one scheme" not in found.answer
+    charted = [b.title for b in found.blocks if isinstance(b, Figure)]
+    assert len(charted) == 1, "one bar alone shows nothing"
 
 
 @pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
@@ -249,6 +359,92 @@ def test_the_document_can_be_read_by_everybody(cased: Path) -> None:
     for digest in stamp["inputs"].values():
         assert digest in text
     assert "Version of sufficiency" in text and "Audit: passed" in text
+
+
+def test_triggers_are_counted_and_said_once(cased: Path, case: BusinessCase) -> None:
+    """Twenty schemes with one reason take a line; every row of a long list says what it is of."""
+    run = Run.read(cased)
+    names = [f"scheme-{n}" for n in range(20)]
+    rows = [
+        {"subject": s, "trigger": "Notify", "why": f"It opens in {2027 + (n > 11)}. Tell them.",
+         "source": "Process", "date": "2025-12-05"}
+        for n, s in enumerate(names)
+    ] + [
+        {"subject": s, "trigger": "Improve", "why": "It changes.", "source": "Test", "date": ""}
+        for s in names
+    ] + [
+        {"subject": s, "trigger": "Grow", "why": f"{n} places more.", "source": "SI", "date": ""}
+        for n, s in enumerate(names)
+    ]  # fmt: skip
+    many = replace(tall(0), options=pd.DataFrame({"subject": [PACKAGE, *names]}),
+                   triggers=pd.DataFrame(rows))  # fmt: skip
+    table = triggers_table(run, many, many.subjects, "Triggers")
+    notify, improve, *grow = table.rows
+    lines = str(notify.values[0]).split("\n")
+    assert lines[0] == f"12 schemes ({fmt.in_words(names[:12])}), each: It opens in 2027."
+    assert lines[1:] == [
+        f"8 schemes ({fmt.in_words(names[12:])}), each: It opens in 2028.",
+        "For each of them: tell them.",
+    ]
+    assert improve.values[0] == "All 20 schemes, each: It changes."
+    assert [row.header for row in grow] == ["Grow", "Grow (continued)"]
+    said = "\n".join(str(row.values[0]) for row in grow).split("\n")
+    assert said == [f"{s}: {n} places more." for n, s in enumerate(names)]
+    alone = triggers_table(run, many, names[:1], "Triggers")
+    assert alone.rows[0].values[0] == "It opens in 2027. Tell them."
+
+
+def tall(count: int) -> BusinessCase:
+    """A case of nothing but options, with so many schemes."""
+    rows = [
+        {"subject": s, "option": o, "schemes": "", "net_present_value_pounds": 1e6 * (7 - i),
+         "added_places": 10.0}
+        for i, s in enumerate([PACKAGE, *(f"a-scheme-with-a-name-{n}" for n in range(count))])
+        for o in (NOTHING, THIS)
+    ]  # fmt: skip
+    empty = {name: pd.DataFrame({"subject": []}) for name in BusinessCase.table_names()}
+    stamp = {"first_financial_year": "2026-27", "last_financial_year": "2036-37"}
+    return BusinessCase(**{**empty, "options": pd.DataFrame(rows)}, stamp=stamp)
+
+
+@pytest.mark.parametrize("count", [2, 12, 13, 31, 75])
+def test_no_picture_is_taller_than_the_page_leaves_and_none_is_cut(cased: Path, count: int) -> None:
+    figure = _worth_chart(Run.read(cased), tall(count))
+    made = docx.Document()
+    _figure(made, figure)
+    kept = [p.paragraph_format.keep_with_next for p in made.paragraphs]
+    texts = [p.text for p in made.paragraphs]
+    pictures = [i for i, p in enumerate(made.paragraphs) if p._p.xpath(".//w:drawing")]
+    assert len(pictures) == len(made.inline_shapes)
+    for at, picture in zip(pictures, made.inline_shapes, strict=True):
+        assert picture.height <= PICTURE_HEIGHT < PAGE_HEIGHT - 2 * MARGIN
+        assert figure.title in texts[at - 1] and kept[at - 1], "the title is with its picture"
+    assert kept[pictures[-1]] and texts[-1] == figure.caption, "and so is the caption"
+    # Whole and readable: every name once, none in a picture made smaller than it was drawn.
+    assert figure.sheets is not None
+    drawn = figure.sheets(PICTURE_PIXELS, PICTURE_PIXELS * PICTURE_HEIGHT // PICTURE_WIDTH)
+    assert len(drawn) == len(pictures) == (1 if count <= 31 else 3)
+    assert all(picture.width == PICTURE_WIDTH for picture in made.inline_shapes)
+    for n in range(count):
+        assert sum(len(re.findall(rf">a-scheme-with-a-name-{n}[<:]", d)) for d in drawn) == 1
+
+
+def test_any_picture_that_is_too_tall_is_made_smaller() -> None:
+    made = docx.Document()
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="700" height="2100"></svg>'
+    _figure(made, Figure(title="Tall", caption="", alt="Tall", draw=lambda width: svg))
+    (picture,) = made.inline_shapes
+    assert picture.height == PICTURE_HEIGHT
+    assert picture.width * 3 == pytest.approx(picture.height, rel=0.01)
+
+
+def test_bars_of_several_pictures_have_one_scale() -> None:
+    names = [f"n{i}" for i in range(60)]
+    values = [60.0 - i for i in range(60)]
+    words = [f"+£{v:g}" for v in values]
+    made = charts.signed_bars_in_sheets(names, values, words, 700, 500)
+    domains = {str(chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]) for chart in made}
+    assert len(made) == 3 and len(domains) == 1
 
 
 def test_a_document_that_was_edited_is_kept(cased: Path, tmp_path: Path) -> None:

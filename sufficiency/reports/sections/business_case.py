@@ -22,7 +22,11 @@ FAILURES = {
     "beyond_limit": "Beyond what schools can hold",
     "over_guide": "With a journey over the guide",
 }
-LINES_IN_CELL = 8
+LINES_IN_CELL = 16
+LETTERS_IN_LINE = 80
+"""About as many stand side by side in the widest column of words on paper."""
+NAMED = 3
+"""Schemes up to which names stand without a count before them."""
 SMALL = 0.05
 """Child-years below which a difference is rounding of the solver."""
 
@@ -33,7 +37,12 @@ def business_case(run: Run) -> Section | None:
     if case is None:
         return None
     blocks: list[Block] = []
-    if len(case.subjects) > 1:
+    single = len(case.subjects) - 1
+    # A chart of many schemes takes a sheet of paper to itself, so it stands with their tables.
+    first = 1 < single <= charts.ABOVE
+    if why := _why_together_differs(case):
+        blocks += [Heading("Why do alone and together differ?"), Text(why)]
+    if first:
         blocks.append(_worth_chart(run, case))
     blocks += [
         Heading("What are the options?"),
@@ -46,8 +55,11 @@ def business_case(run: Run) -> Section | None:
         lines_table(run, case, PACKAGE),
         years_table(run, case, PACKAGE),
     ]
-    if len(case.subjects) > 1:
-        blocks += [Heading("What is each scheme worth?"), *_scheme_tables(run, case)]
+    if single:
+        blocks.append(Heading("What is each scheme worth?"))
+        if single > charts.ABOVE:
+            blocks.append(_worth_chart(run, case))
+        blocks += _scheme_tables(run, case)
     blocks += [
         Heading("When does it stop paying?"),
         _switching_table(run, case),
@@ -58,8 +70,8 @@ def business_case(run: Run) -> Section | None:
         Items(method(run, case), folded="Definitions, and what they leave out"),
     ]
     return Section(
-        "business-case", "Is it worth the money?", _answer(case), _number(case, PACKAGE),
-        _sure(run, case), blocks,
+        "business-case", "Is it worth the money?", _answer(run, case),
+        _number(case, PACKAGE), _sure(run, case), blocks,
     )  # fmt: skip
 
 
@@ -130,24 +142,105 @@ def _worth_words(worth: float) -> str:
     return f"costs {fmt.pounds(-worth)} more than it is worth in money"
 
 
-def _answer(case: BusinessCase) -> str:
+def _answer(run: Run, case: BusinessCase) -> str:
     worth = as_float(_row(case, PACKAGE, THIS)["net_present_value_pounds"])
     said = f"Against building only what is committed, the plan {_worth_words(worth)}, today."
-    single = [s for s in case.subjects if s != PACKAGE]
+    single = _single(case)
     if not single:
         return said
-    paying = sum(as_float(_row(case, s, THIS)["net_present_value_pounds"]) >= 0 for s in single)
-    return f"{said} {_paying_words(paying, len(single))}"
+    return f"{said} {_paying_words(run, case)}"
 
 
-def _paying_words(paying: int, count: int) -> str:
+def _single(case: BusinessCase) -> list[str]:
+    return [s for s in case.subjects if s != PACKAGE]
+
+
+def _paying(case: BusinessCase) -> list[str]:
+    """Schemes that are worth what they cost, each against the plan without it."""
+    return [
+        s for s in _single(case)
+        if as_float(_row(case, s, THIS)["net_present_value_pounds"]) >= 0
+    ]  # fmt: skip
+
+
+def _paying_words(run: Run, case: BusinessCase) -> str:
+    single, paying = _single(case), _paying(case)
+    count, pays = len(single), len(paying)
+    whole = len([s for s in str(_row(case, PACKAGE, THIS)["schemes"]).split("|") if s])
     if count == 1:
-        return "Its one scheme pays." if paying else "Its one scheme does not pay in money."
-    if paying == count:
-        return f"Each of the {count} schemes pays for itself."
+        does = "pays for itself" if paying else "does not pay for itself in money"
+        if whole <= 1:
+            return f"Its one scheme {does}."
+        name = name_of(run, single[0])
+        return f"Of its {whole} schemes one was looked at: taken on its own, {name} {does}."
+    of = f"its {count} schemes" if whole <= count else f"the {count} schemes looked at"
+    rest = "" if whole <= count else f"; the plan has {whole}"
+    if pays == count:
+        return f"Taken one at a time, each of {of} pays for itself{rest}."
     if not paying:
-        return f"None of the {count} schemes pays for itself in money."
-    return f"{paying} of {count} schemes {'pays' if paying == 1 else 'pay'} for themselves."
+        return f"Taken one at a time, none of {of} pays for itself in money{rest}."
+    verb = "pays for itself" if pays == 1 else "pay for themselves"
+    return f"Taken one at a time, {pays} of {of} {verb}{rest}."
+
+
+def _why_together_differs(case: BusinessCase) -> str:
+    """Why the plan pays and most of its schemes do not, or the reverse; empty where they agree."""
+    package = _row(case, PACKAGE, THIS)
+    worth = as_float(package["net_present_value_pounds"])
+    single, paying = _single(case), _paying(case)
+    loss = worth < -0.5 and 2 * len(paying) > len(single)
+    gain = worth >= 0.5 and 2 * len(paying) < len(single)
+    if not (loss or gain):
+        return ""
+    places = as_float(package["added_places"])
+    places_alone = sum(as_float(_row(case, s, THIS)["added_places"]) for s in single)
+    said = (
+        "They are compared with different things. A scheme on its own is set against the plan "
+        "without it"
+    )
+    priced = as_float(package["value_with_failures_pounds"])
+    last = (
+        " With the planning model's prices on failures the plan "
+        + (
+            f"is worth {fmt.pounds(priced)} more than it costs."
+            if priced >= 0
+            else f"still costs {fmt.pounds(-priced)} more than it is worth."
+        )
+        if loss
+        else ""
+    )
+    if places < 1 or places_alone < 1:
+        return f"{said}, all together against doing nothing.{last}"
+    # By place, for few schemes on their own may be set beside a plan of many.
+    fees = -_change(case, PACKAGE, "fees") / places
+    fees_alone = -sum(_change(case, s, "fees") for s in single) / places_alone
+    spared = _spared(case, PACKAGE) / places
+    spared_alone = sum(_spared(case, s) for s in single) / places_alone
+    if loss and fees_alone > fees >= 0 and spared > max(spared_alone, 0.05):
+        return (
+            f"{said}, where its children go to schools that charge fees: a place saves "
+            f"{fmt.pounds(fees_alone)} of fees, in today's value. All together are set against "
+            "doing nothing, where children crowd the schools there are instead, which costs no "
+            f"money: a place saves {fmt.pounds(fees)} of fees and spares {spared:.1f} child-years "
+            f"{_lower(FAILURES['beyond_limit'])} (on its own {max(spared_alone, 0.0):.1f}).{last}"
+        )
+    held = gain and fees_alone < fees
+    reason = ", where other schemes do part of its work" if held else ""
+    return (
+        f"{said}{reason}: fees change by {_signed(-fees_alone)} a place, in today's value. All "
+        f"together are set against doing nothing: fees change by {_signed(-fees)} a place.{last}"
+    )
+
+
+def _spared(case: BusinessCase, subject: str, failure: str = "beyond_limit") -> float:
+    """Child-years of a failure that doing nothing has beyond this."""
+    return as_float(_row(case, subject, NOTHING)[failure]) - as_float(
+        _row(case, subject, THIS)[failure]
+    )
+
+
+def _lower(words: str) -> str:
+    return f"{words[0].lower()}{words[1:]}"
 
 
 def _change(case: BusinessCase, subject: str, *lines: str, option: str = THIS) -> float:
@@ -158,7 +251,7 @@ def _change(case: BusinessCase, subject: str, *lines: str, option: str = THIS) -
 
 
 def _number(case: BusinessCase, subject: str) -> str:
-    this, nothing = _row(case, subject, THIS), _row(case, subject, NOTHING)
+    this = _row(case, subject, THIS)
     payback = as_float(this["payback_years"])
     capital = as_float(this["added_capital_pounds"])
     fees, transport = _change(case, subject, "fees"), _change(case, subject, "transport")
@@ -182,9 +275,9 @@ def _number(case: BusinessCase, subject: str) -> str:
     ]
     for verb, sign in (("spares", 1), ("adds", -1)):
         changed = [
-            f"{fmt.child_years(sign * change)} {words[0].lower()}{words[1:]}"
+            f"{fmt.child_years(sign * change)} {_lower(words)}"
             for column, words in FAILURES.items()
-            for change in [as_float(nothing[column]) - as_float(this[column])]
+            for change in [_spared(case, subject, column)]
             if sign * change > SMALL
         ]
         if changed:
@@ -228,7 +321,7 @@ def _value_words(value: Any, unit: str) -> str:
 
 def _options_note(case: BusinessCase) -> str:
     words = [
-        f"{NAMES[str(r.option)]}: {str(r.words)[0].lower()}{str(r.words)[1:]}."
+        f"{NAMES[str(r.option)]}: {_lower(str(r.words))}."
         for r in records(case.of("options", PACKAGE))
     ]
     return " ".join(words) + " Below nought is income or a saving."
@@ -241,10 +334,13 @@ def _ledger_sentence(case: BusinessCase, subject: str) -> str:
         f"{name} {fmt.more_or_less(as_float(mine.get(ledger, 0.0)))}"
         for ledger, name in LEDGERS.items()
     ]
+    words = f"In today's value, against doing nothing: {', '.join(said)}."
+    if subject != PACKAGE:
+        return words
     return (
-        f"In today's value, against doing nothing: {', '.join(said)}. Fees, top-ups and place "
-        "funding fall on the Dedicated Schools Grant, transport on the general fund, building on "
-        "capital; a saving in one purse cannot be spent from another."
+        f"{words} Fees, top-ups and place funding fall on the Dedicated Schools Grant, transport "
+        "on the general fund, building on capital; a saving in one purse cannot be spent from "
+        "another."
     )
 
 
@@ -316,14 +412,16 @@ def method(run: Run, case: BusinessCase) -> list[str]:
 
 
 def _worth_chart(run: Run, case: BusinessCase) -> Figure:
-    single = [s for s in case.subjects if s != PACKAGE]
+    single = _single(case)
     worth = {s: as_float(_row(case, s, THIS)["net_present_value_pounds"]) for s in single}
     order = sorted(single, key=lambda s: (-worth[s], name_of(run, s)))
-    paying = sum(v >= 0 for v in worth.values())
-    title = (
-        "Every scheme pays for itself"
+    paying = len(_paying(case))
+    title = "Taken one at a time, " + (
+        "every scheme pays for itself"
         if paying == len(order)
-        else f"{paying} of {len(order)} schemes pay for themselves"
+        else "no scheme pays in money"
+        if not paying
+        else f"{paying} of {len(order)} schemes {'pays' if paying == 1 else 'pay'}"
     )
     names = [name_of(run, s) for s in order]
     values = [worth[s] for s in order]
@@ -339,6 +437,10 @@ def _worth_chart(run: Run, case: BusinessCase) -> Figure:
         ),
         alt=f"{title}: " + "; ".join(f"{n} {w}" for n, w in zip(names, words, strict=True)) + ".",
         draw=lambda width: charts.render(charts.signed_bars(names, values, words, width)),
+        sheets=lambda width, height: [
+            charts.render(c)
+            for c in charts.signed_bars_in_sheets(names, values, words, width, height)
+        ],
     )
 
 
@@ -556,7 +658,7 @@ def years_table(run: Run, case: BusinessCase, subject: str) -> Table:
 
 
 def _scheme_tables(run: Run, case: BusinessCase) -> list[Block]:
-    single = [s for s in case.subjects if s != PACKAGE]
+    single = _single(case)
     table = run.plan.schemes.set_index("scheme")
     kinds, opens = dict(table["kind"]), dict(table["opens"])
     margins = {str(r.subject): r for r in records(case.margins)}
@@ -656,41 +758,40 @@ def _switching_table(run: Run, case: BusinessCase) -> Table:
 
 def _places_table(run: Run, case: BusinessCase, subject: str) -> Table:
     table = case.of("places", subject)
-    rows = [
-        Row(academic_year_label(as_int(r.academic_year)),
-            [fmt.count(as_float(r.places_offered)), fmt.count(as_float(r.children_in_them)),
-             fmt.share_of(as_float(r.children_in_them), as_float(r.places_offered))])
-        for r in records(table)
-    ]  # fmt: skip
+    offered = [as_float(v) for v in table["places_offered"]]
+    children = [as_float(v) for v in table["children_in_them"]]
     return Table(
-        caption=f"Places on offer and children in them, {_subject(run, subject)}",
-        headers=["Academic year", "Places on offer", "Children in them", "Filled"],
-        rows=rows,
+        caption=f"Places on offer and children in them, {_subject(run, subject)}, by academic year",
+        headers=["Places", *(academic_year_label(as_int(y)) for y in table["academic_year"])],
+        rows=[
+            Row("Places on offer", [fmt.count(v) for v in offered]),
+            Row("Children in them", [fmt.count(v) for v in children]),
+            Row("Filled", [fmt.share_of(c, o) for c, o in zip(children, offered, strict=True)]),
+        ],
         source=_file("places"),
+        dense=True,
     )
 
 
 def triggers_table(run: Run, case: BusinessCase, subjects: Sequence[str], words: str) -> Table:
     """What to check before a scheme goes ahead, with source and date."""
-    found: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for r in _about(case.triggers, subjects):
-        whys = found.setdefault((str(r.trigger), str(r.source), str(r.date)), {})
-        whys.setdefault(str(r.why), []).append(name_of(run, str(r.subject)))
-    rows = []
-    for (trigger, source, date), whys in found.items():
-        lines = [f"{fmt.in_words(names)}: {why}" for why, names in whys.items()]
-        for at in range(0, len(lines), LINES_IN_CELL):
-            # A row is never broken over pages, so none may be taller than one.
-            more = "" if at == 0 else " (continued)"
-            part = "\n".join(lines[at : at + LINES_IN_CELL])
-            rows.append(Row(f"{trigger}{more}", [part, source, date]))
+        of = found.setdefault((str(r.trigger), str(r.source), str(r.date)), [])
+        of.append((str(r.subject), str(r.why)))
+    rows = [
+        Row(f"{trigger}{more}", [part, source, date])
+        for (trigger, source, date), said in found.items()
+        for part, more in _cells(_by_reason(run, case, subjects, said))
+    ]
     return Table(
         caption=f"{words}; a list for planners and no legal advice",
-        headers=["To check", "Schemes, and why", "Source", "Dated"],
+        headers=["To check", _headed(subjects, "why"), "Source", "Dated"],
         rows=rows,
         source=_file("triggers"),
         folded=f"{words} ({len(found)})",
         text_columns=frozenset({1, 2, 3}),
+        one_line=frozenset({3}),
         dense=True,
         printed=True,
     )
@@ -698,20 +799,73 @@ def triggers_table(run: Run, case: BusinessCase, subjects: Sequence[str], words:
 
 def risks_table(run: Run, case: BusinessCase, subjects: Sequence[str], words: str) -> Table:
     """What may turn out otherwise, and what the figures say of it."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for r in _about(case.risks, subjects):
+        of = found.setdefault((str(r.risk), str(r.action)), [])
+        of.append((str(r.subject), str(r.evidence)))
     rows = [
-        Row(name_of(run, str(r.subject)), [str(r.risk), str(r.evidence), str(r.action)])
-        for r in _about(case.risks, subjects)
+        Row(f"{risk}{more}", [part, action])
+        for (risk, action), said in found.items()
+        for part, more in _cells(_by_reason(run, case, subjects, said))
     ]
     return Table(
         caption=words,
-        headers=["Scheme", "Risk", "What the figures say", "What to do"],
+        headers=["Risk", _headed(subjects, "what the figures say"), "What to do"],
         rows=rows,
         source=_file("risks"),
-        folded=f"{words} ({len(rows)})",
-        text_columns=frozenset({1, 2, 3}),
+        folded=f"{words} ({len(found)})",
+        text_columns=frozenset({1, 2}),
         dense=True,
         printed=True,
     )
+
+
+def _headed(subjects: Sequence[str], words: str) -> str:
+    return f"Schemes, and {words}" if len(subjects) > 1 else fmt.capital_first(words)
+
+
+def _by_reason(
+    run: Run, case: BusinessCase, subjects: Sequence[str], said: Sequence[tuple[str, str]]
+) -> list[str]:
+    """A line for each reason, after the schemes that share it: how many, and which."""
+    if len(subjects) == 1:
+        return [reason for _, reason in said]
+    ends = {reason.partition(". ")[2] for _, reason in said}
+    shared = ends.pop() if len(said) > 1 and len(ends) == 1 else ""
+    by_reason: dict[str, list[str]] = {}
+    for subject, reason in said:
+        by_reason.setdefault(reason.removesuffix(f" {shared}"), []).append(subject)
+    every = len(_single(case))
+    lines = []
+    for reason, of in by_reason.items():
+        single = [s for s in of if s != PACKAGE]
+        names = fmt.in_words([name_of(run, s) for s in of])
+        if len(single) == len(of) == every > NAMED:
+            names = f"All {every} schemes"
+        elif len(of) > NAMED:
+            names = f"{len(of)} schemes ({names})"
+        # A figure is that of each scheme and not of all that are named.
+        lines.append(f"{names}{', each' if len(of) > 1 else ''}: {reason}")
+    if shared:
+        lines.append(f"For each of them: {_lower(shared)}")
+    return lines
+
+
+def _cells(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """Lines in as many cells as they need, and what their header says besides.
+
+    A row is never broken over pages, so none may be as tall as one; each repeats its header.
+    """
+    parts: list[list[str]] = []
+    height = 0
+    for line in lines:
+        needs = 1 + len(line) // LETTERS_IN_LINE
+        if not parts or height + needs > LINES_IN_CELL:
+            parts.append([])
+            height = 0
+        parts[-1].append(line)
+        height += needs
+    return [("\n".join(part), " (continued)" if at else "") for at, part in enumerate(parts)]
 
 
 def _about(table: pd.DataFrame, subjects: Sequence[str]) -> list[Any]:
