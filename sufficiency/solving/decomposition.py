@@ -31,6 +31,7 @@ from sufficiency.solving.highs import (
     StandardForm,
     solve,
 )
+from sufficiency.solving.meanwhile import Meanwhile
 from sufficiency.solving.memory import watched
 from sufficiency.solving.placements import EXACT, Placed, Placements
 from sufficiency.solving.prices import Cut, Prices
@@ -292,99 +293,6 @@ class Learnt:
     prices: Floats
 
 
-class _Beside:
-    """Switches that are placed in a thread of their own, by placements of their own.
-
-    Args:
-        placements: what another thread does not use.
-        switches: 0 or 1.
-        parent: ends the work early when set.
-        place: what :meth:`Placements.place` takes besides.
-        at_once: False leaves the work until it is waited for.
-    """
-
-    def __init__(
-        self,
-        placements: Placements,
-        switches: Floats,
-        parent: threading.Event,
-        *,
-        time_limit: float | None = None,
-        exact: float = 0.0,
-        known: float = math.inf,
-        at_once: bool = True,
-    ) -> None:
-        self.placements, self.switches = placements, switches
-        self._parent, self._stop = parent, threading.Event()
-        self._placed: Placed | None = None
-
-        def work() -> None:
-            # What goes wrong here is done again, or not missed.
-            with contextlib.suppress(RuntimeError):
-                self._placed = placements.place(
-                    switches, self._stop, time_limit, exact=exact, known=known
-                )
-            # It holds a model, and nobody goes on with it here.
-            placements.forget()
-
-        self._worker = threading.Thread(target=work, daemon=True)
-        if at_once:
-            self._worker.start()
-
-    def wait(self) -> Placed | None:
-        """What was found."""
-        if self._worker.ident is None:
-            self._worker.start()
-        try:
-            while self._worker.is_alive():
-                self._worker.join(timeout=0.05)
-                if self._parent.is_set():
-                    self._stop.set()
-        except KeyboardInterrupt:
-            self._stop.set()
-            raise
-        return self._placed
-
-    def end(self) -> None:
-        """Give it up."""
-        self._stop.set()
-        if self._worker.ident is not None:
-            self._worker.join()
-
-
-class _Foreseen:
-    """The first proposal for a question that will be asked next, sought in a thread of its own."""
-
-    def __init__(self, master: Master, options: SolveOptions, gap: float, limits: Limits) -> None:
-        self.limits, self._stop = limits, threading.Event()
-        self._proposed: Proposed | None = None
-        # What the search adds meanwhile must not depend on which of the two is faster.
-        alone = copy.copy(master)
-        alone.cuts = list(master.cuts)
-
-        def work() -> None:
-            with contextlib.suppress(RuntimeError):
-                self._proposed = alone.propose(options, gap, self._stop, limits)
-
-        self._worker = threading.Thread(target=work, daemon=True)
-        self._worker.start()
-
-    def wait(self) -> Proposed | None:
-        """What was found; None where that was nothing."""
-        try:
-            while self._worker.is_alive():
-                self._worker.join(timeout=0.05)
-        except KeyboardInterrupt:
-            self.end()
-            raise
-        return self._proposed if self._proposed and len(self._proposed.switches) else None
-
-    def end(self) -> None:
-        """Give it up."""
-        self._stop.set()
-        self._worker.join()
-
-
 class SchemeSearch:
     """Finds and proves a plan for one form; keeps what it learnt for the next question.
 
@@ -421,10 +329,10 @@ class SchemeSearch:
         self._given: Floats | None = None
         if beside is not None and options.threads > 1:
             self._given = np.round(beside[self._switch])
-        self._beside: _Beside | None = None
+        self._beside: Meanwhile[Placed] | None = None
         self._plans: list[Placed] = []
         self._limits = Limits()
-        self._foreseen: _Foreseen | None = None
+        self._foreseen: tuple[Limits, Meanwhile[Proposed]] | None = None
         self.best: Placed | None = None
         self.bound = -math.inf
         self._apart = False
@@ -479,8 +387,7 @@ class SchemeSearch:
             status = "interrupted"
             if self._placements is not None:
                 self._placements.forget()
-            if self._foreseen is not None:
-                self._foreseen.end()
+            self._forget_foreseen()
         if self.best is None and status in EARLY:
             self._place_at_once(on_progress)
         if self.best is None:
@@ -508,10 +415,15 @@ class SchemeSearch:
         """
         if self._simple or self._root is None or self.options.threads < 2:
             return
-        if self._foreseen is not None:
-            self._foreseen.end()
+        self._forget_foreseen()
         options = replace(self.options, time_limit=MASTER_SECONDS)
-        self._foreseen = _Foreseen(self.master, options, _care(gap, NEARER[0]), limits)
+        # With what is known now: what the search finds meanwhile comes sooner or later.
+        master = copy.copy(self.master)
+        master.cuts = list(self.master.cuts)
+        self._foreseen = (
+            limits,
+            Meanwhile(lambda stop: master.propose(options, _care(gap, NEARER[0]), stop, limits)),
+        )
 
     def place(self, switches: Floats, *, in_shares: bool = False, within: float = 0.0) -> Outcome:
         """Placements of least cost for given switches, whatever time they take.
@@ -533,8 +445,8 @@ class SchemeSearch:
         if placements is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         placed = None
-        if self._beside is not None and np.array_equal(given[on], self._beside.switches):
-            placed = self._beside.wait()
+        if self._beside is not None and self._given is not None:
+            placed = self._beside.wait() if np.array_equal(given[on], self._given) else None
         try:
             if placed is None:
                 placed = placements.place(given[on], self._stop, None, exact=within)
@@ -758,13 +670,19 @@ class SchemeSearch:
     def _foreseen_now(self) -> Proposed | None:
         """What was foreseen for this question, once; nothing where a plan for it was found since,
         which teaches more."""
-        if self._foreseen is None or self._foreseen.limits is not self._limits:
+        if self._foreseen is None or self._foreseen[0] is not self._limits:
             return None
-        foreseen, self._foreseen = self._foreseen, None
         if self.best is not None:
-            foreseen.end()
+            self._forget_foreseen()
             return None
-        return foreseen.wait()
+        (_, foreseen), self._foreseen = self._foreseen, None
+        proposed = foreseen.wait()
+        return proposed if proposed is not None and len(proposed.switches) else None
+
+    def _forget_foreseen(self) -> None:
+        if self._foreseen is not None:
+            self._foreseen[1].end()
+            self._foreseen = None
 
     def _place_two(self, placements: Placements, proposal: Floats, other: Floats | None) -> bool:
         """Place for a proposal, and learn from it; False when stopped.
@@ -775,11 +693,11 @@ class SchemeSearch:
         """
         limit = self._left().time_limit
         known = self.best.cost if self.best is not None else math.inf
-        second = None
-        if other is not None:
-            second = _Beside(
-                placements.another(), other, self._stop, time_limit=limit, exact=EXACT,
-                known=known, at_once=self.options.threads > 1,
+        second, beside = None, placements.another()
+        if (switches := other) is not None:
+            second = Meanwhile(
+                lambda stop: beside.place(switches, stop, limit, exact=EXACT, known=known),
+                self._stop, at_once=self.options.threads > 1,
             )  # fmt: skip
         try:
             found = placements.place(proposal, self._stop, limit, exact=EXACT, known=known)
@@ -789,7 +707,7 @@ class SchemeSearch:
             if second is not None and self._gap() > self.options.gap:
                 if (found := second.wait()) is not None:
                     self._learn(found)
-                placements.told(second.placements)
+                placements.told(beside)
         finally:
             if second is not None:
                 second.end()
@@ -878,9 +796,9 @@ class SchemeSearch:
             known = len(self._coarse) > 0
             switches = self._coarse if known else np.ones(len(self.prices.switches))
             placements = self._begin(guide, np.clip(switches, 0.0, 1.0))
-            if self._given is not None:
-                never = threading.Event()
-                self._beside = _Beside(placements.another(), self._given, never)
+            if (given := self._given) is not None:
+                beside = placements.another()
+                self._beside = Meanwhile(lambda stop: _once(beside, given, stop))
         return self._placements
 
     def _begin(self, guide: Floats, switches: Floats) -> Placements:
@@ -985,6 +903,14 @@ class SchemeSearch:
 
 SHARPER = 2e-5
 """What a cut in closed form must add to the master's bound, as a share of it, to be kept."""
+
+
+def _once(placements: Placements, switches: Floats, stop: threading.Event) -> Placed | None:
+    """Switches placed exactly, by placements that are held no longer than that."""
+    try:
+        return placements.place(switches, stop, None, exact=0.0)
+    finally:
+        placements.forget()
 
 
 def _care(gap: float, nearer: float) -> float:

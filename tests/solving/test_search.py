@@ -26,7 +26,8 @@ from sufficiency.solving import (
     solve,
 )
 from sufficiency.solving.climbing import Climb
-from sufficiency.solving.decomposition import Master, _Beside
+from sufficiency.solving.decomposition import Master
+from sufficiency.solving.meanwhile import Meanwhile
 from sufficiency.solving.placements import Placements
 from sufficiency.solving.prices import Cut, Prices
 from sufficiency.solving.structure import Folded, Pooled, matrix_of
@@ -228,7 +229,7 @@ def test_a_second_thread_changes_the_time_and_nothing_else(
     seen: list[list[tuple[float, float]]] = []
     begun: list[bool] = []
 
-    class Counted(_Beside):
+    class Counted(Meanwhile[Any]):
         def __init__(self, *parts: Any, **more: Any) -> None:
             begun.append(bool(more["at_once"]))
             super().__init__(*parts, **more)
@@ -236,7 +237,7 @@ def test_a_second_thread_changes_the_time_and_nothing_else(
     with (
         patch.object(decomposition, "SMALL", 0),
         patch.object(decomposition, "LITTLE", 0),
-        patch.object(decomposition, "_Beside", Counted),
+        patch.object(decomposition, "Meanwhile", Counted),
     ):
         for threads in (1, 2):
             log: list[tuple[float, float]] = []
@@ -269,8 +270,8 @@ def test_a_question_that_was_foreseen_is_answered_like_a_new_one(
         assert forced.sum() == 1
         limits = Limits(lower=np.where(forced, 1.0, 0.0))
         search.foresee(limits, options.gap)
-        foreseen = search._foreseen
-        assert foreseen is not None
+        assert search._foreseen is not None
+        foreseen = search._foreseen[1]
         search.run(limits=Limits(upper=np.where(schemes == others[0], 0.0, 1.0)))
         proposed = foreseen.wait()
         assert proposed is not None
@@ -298,5 +299,5 @@ def test_who_asks_something_else_has_no_use_for_what_was_foreseen(
         again = search.run()
         assert search._foreseen is not None
         search.foresee(Limits(upper=np.zeros(len(at))), 1e-2)
-        search._foreseen.end()
+        search._foreseen[1].end()
     assert again.objective <= free.objective * (1 + 1e-9)
