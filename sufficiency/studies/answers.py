@@ -99,7 +99,7 @@ class Answers:
         tell: told each step in words.
         scenario: inputs of which the study asks. What its search learns is kept for the next study
             of them, and it begins from what is kept: in ``folder``, or in the run folder of the
-            scenario beside it. None: it begins anew.
+            scenario, beside it or in ``runs``. None: it begins anew.
     """
 
     def __init__(
@@ -115,10 +115,12 @@ class Answers:
         self._learning = ""
         if scenario is not None and folder is not None:
             self._learning = content_of(scenario)
-            beside = folder.parent / scenario.scenario.name
+            name = scenario.scenario.name
+            # Where the run lies that the scenario's own commands leave, wherever this is written.
+            places = (folder, folder.parent / name, RUNS / name)
             # What is damaged is learnt again.
             with contextlib.suppress(AttributeError, KeyError, ValueError, TypeError, IndexError):
-                study.recall(read_learnt((folder, beside), self._learning))
+                study.recall(read_learnt(places, self._learning))
         self.kept = Kept(folder)
         self._tell = tell or (lambda words: None)
         self._asked, self._searched, self._seconds = 0, 0, 0.0

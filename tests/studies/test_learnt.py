@@ -115,6 +115,17 @@ def test_a_site_test_after_optimise_searches_nothing_of_the_scenario_again(
     assert again.equals(after)
 
 
+def test_a_finding_that_is_written_elsewhere_begins_from_the_run_too(
+    loaded: Loaded, planned: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--out`` says where the answer goes; where the run lies is known all the same."""
+    monkeypatch.chdir(tmp_path)
+    write_results(planned, loaded, tmp_path / "runs" / "small", report=False)
+    work = Work(monkeypatch)
+    tried(loaded, tmp_path / "for-cabinet" / "site")
+    assert work.relaxations == 0
+
+
 def test_a_recalled_plan_is_the_plan_itself(loaded: Loaded, planned: Plan) -> None:
     opens = {
         str(row["scheme"]): int(row["opens"])
