@@ -688,7 +688,7 @@ class SchemeSearch:
         """Place for a proposal, and learn from it; False when stopped.
 
         Another schedule that the master came upon is placed in another thread meanwhile: what the
-        two teach spares about every third proposal. Without a second thread it comes after the
+        two teach spares about every fourth proposal. Without a second thread it comes after the
         first, and teaches the same.
         """
         limit = self._left().time_limit
