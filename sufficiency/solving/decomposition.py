@@ -234,15 +234,14 @@ class Master:
         Without ``whole``, switches may lie between 0 and 1. The bound is infinite when no schedule
         obeys the rules and the limits.
         """
-        known = self.cuts
-        if not known:
+        if not self.cuts:
             return Proposed(-math.inf)
         base, count = limits.on(self._form, self._at), len(self._form.cost)
-        unit = 1e4 / max(1.0, max(abs(c) for c, _ in known))
-        cuts = np.zeros((len(known), count + 1))
-        cuts[:, self._at] = -unit * np.array([slope for _, slope in known])
+        unit = 1e4 / max(1.0, max(abs(c) for c, _ in self.cuts))
+        cuts = np.zeros((len(self.cuts), count + 1))
+        cuts[:, self._at] = -unit * np.array([slope for _, slope in self.cuts])
         cuts[:, count] = 1.0
-        constants = unit * np.array([c for c, _ in known])
+        constants = unit * np.array([c for c, _ in self.cuts])
         rows = sp.hstack([matrix_of(base), sp.csr_matrix((len(base.row_lower), 1))])
         form = form_of(
             sp.vstack([rows, sp.csr_matrix(cuts)]),
@@ -329,7 +328,7 @@ class SchemeSearch:
         self._given: Floats | None = None
         if beside is not None and options.threads > 1:
             self._given = np.round(beside[self._switch])
-        self._beside: Meanwhile[Placed] | None = None
+        self._beside: tuple[Floats, Meanwhile[Placed]] | None = None
         self._plans: list[Placed] = []
         self._limits = Limits()
         self._foreseen: tuple[Limits, Meanwhile[Proposed]] | None = None
@@ -445,8 +444,8 @@ class SchemeSearch:
         if placements is None:
             return Outcome("interrupted", np.zeros(0), math.inf, -math.inf, self._seconds())
         placed = None
-        if self._beside is not None and self._given is not None:
-            placed = self._beside.wait() if np.array_equal(given[on], self._given) else None
+        if self._beside is not None and np.array_equal(given[on], self._beside[0]):
+            placed = self._beside[1].wait()
         try:
             if placed is None:
                 placed = placements.place(given[on], self._stop, None, exact=within)
@@ -798,7 +797,7 @@ class SchemeSearch:
             placements = self._begin(guide, np.clip(switches, 0.0, 1.0))
             if (given := self._given) is not None:
                 beside = placements.another()
-                self._beside = Meanwhile(lambda stop: _once(beside, given, stop))
+                self._beside = given, Meanwhile(lambda stop: _once(beside, given, stop))
         return self._placements
 
     def _begin(self, guide: Floats, switches: Floats) -> Placements:
