@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import os
 import shlex
 import sys
 import threading
@@ -44,13 +45,24 @@ if TYPE_CHECKING:
 MOST_SHOWN = 60
 
 
+class _Console(Console):
+    """A console whose reader may go away: the work is done and written all the same."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser(set(given))
     asked = parser.parse_args(_with_signs(given))
     logging.getLogger("pyomo").setLevel(logging.ERROR)
-    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    out, err = _Console(highlight=False), _Console(stderr=True, highlight=False)
     run: Callable[[argparse.Namespace, Console], int] = asked.run
     asked.command_line = shlex.join(["sufficiency", *given])
     try:

@@ -255,3 +255,19 @@ def test_help_is_there_before_the_libraries_are() -> None:
     asked = "import sys, sufficiency.cli; print({'pandas', 'pyomo', 'highspy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_a_reader_who_goes_away_does_not_end_the_work(tmp_path: Path) -> None:
+    """``sufficiency optimise small | head -1`` leaves the run that was asked for."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sufficiency", "optimise", "small", "--gap", "20%", "--no-report",
+         "--out", str(tmp_path / "run")],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    said = process.stderr.read()
+    assert process.wait(timeout=120) == 0, said
+    assert "Traceback" not in said
+    assert (tmp_path / "run" / "run.json").is_file()
