@@ -109,7 +109,7 @@ class Climb:
 
     def __init__(self, structure: Structure, prices: Prices) -> None:
         self._prices, form = prices, prices.form
-        self._matrix = matrix_of(form).tocsr()
+        self._by_column, by_row = matrix_of(form), prices.by_row
         chosen = prices.chosen
         order = np.lexsort((prices.own[chosen], structure.stage[chosen]))
         self._columns = chosen[order]
@@ -121,17 +121,15 @@ class Climb:
         shared[limits] = False
         self._shared = np.flatnonzero(shared)
         self._limits = (limits, limited, values)
-        by_column = matrix_of(form)
         plain = np.ones(len(form.cost), dtype=bool)
         plain[chosen] = False
         plain[structure.switch] = False
-        touched = np.asarray(abs(self._matrix[self._shared]).sum(axis=0)).ravel() > 0
+        touched = np.asarray(abs(by_row[self._shared]).sum(axis=0)).ravel() > 0
         self._plain = np.flatnonzero(plain & touched)
-        self._on_plain = self._matrix[self._shared][:, self._plain].tocsr()
+        self._on_plain = by_row[self._shared][:, self._plain].tocsr()
         self._by_plain = self._on_plain.T.tocsr()
-        self._of_chosen = by_column[:, self._columns].tocsc()
         self._switch = np.flatnonzero(structure.switch)
-        self._on_switch = self._matrix[:, self._switch].tocsr()
+        self._on_switch = self._by_column[:, self._switch].tocsr()
         # What is at stake in a choice: how far its columns are apart, on average.
         cost = form.cost[self._columns]
         usual = ~structure.reserve[self._columns]
@@ -140,7 +138,7 @@ class Climb:
         apart = (cost - cheapest[self._own])[usual]
         self._scale = max(float(apart.mean()) if len(apart) else 1.0, 1.0)
         # Prices are measured so that every row has coefficients near 1.
-        squared = self._of_chosen[self._shared].power(2)
+        squared = by_row[self._shared][:, self._columns].power(2)
         number = np.maximum(np.diff(squared.tocsr().indptr), 1)
         self._unit = np.sqrt(np.asarray(squared.sum(axis=1)).ravel() / number)
         self._unit[self._unit <= 0] = 1.0
@@ -306,7 +304,7 @@ class Climb:
 
     def rows_of(self, use: Bools) -> tuple[sp.csr_matrix, Ints, sp.csr_matrix]:
         """Shared rows, choice rows and their coefficients, for some of the chosen columns."""
-        matrix = self._of_chosen[:, np.flatnonzero(use)].tocsr()
+        matrix = self._by_column[:, self._columns[use]].tocsr()
         rows = self._own[use][changes(self._own[use])]
         return matrix[self._shared], rows, matrix[rows]
 

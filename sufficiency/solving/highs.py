@@ -11,6 +11,7 @@ from typing import Any
 
 import highspy
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sufficiency.solving.memory import watched
@@ -76,11 +77,9 @@ class StandardForm:
 
     def reduced_cost(self, row_dual: Floats) -> Floats:
         """What each column would add to the objective at given row prices: c - y A."""
-        columns = np.repeat(np.arange(len(self.cost)), np.diff(self.start))
-        priced = np.bincount(
-            columns, weights=self.value * row_dual[self.index], minlength=len(self.cost)
-        )
-        return np.asarray(self.cost - priced, dtype=float)
+        shape = (len(self.cost), len(self.row_lower))
+        by_column = sp.csr_matrix((self.value, self.index, self.start), shape=shape)
+        return np.asarray(self.cost - by_column @ row_dual, dtype=float)
 
     def bound(self, row_dual: Floats) -> float:
         """A valid lower bound on the objective from any row prices, exact or rough.
@@ -465,10 +464,11 @@ def contradictions(
     row_number = np.cumsum(keep) - 1
     column_of = np.repeat(np.arange(len(form.cost)), np.diff(form.start))
     entries = keep[form.index]
-    count = int(keep.sum())
-    columns = len(form.cost)
+    number = np.bincount(column_of[entries], minlength=len(form.cost))
+    used = np.flatnonzero(number)
+    count, columns = int(keep.sum()), len(used)
     start = np.zeros(columns + 1, dtype=np.int32)
-    np.cumsum(np.bincount(column_of[entries], minlength=columns), out=start[1:])
+    np.cumsum(number[used], out=start[1:])
     slack_index = np.concatenate([np.arange(count), np.arange(count)]).astype(np.int32)
     slack_value = np.concatenate([np.ones(count), -np.ones(count)])
     scale = np.ones(count)
@@ -479,7 +479,7 @@ def contradictions(
     is_firm = rows.among(*firm)
     scale[rows.among(*last_resort)] *= 1000.0
     relaxed = StandardForm(
-        columns=form.columns + Labels([("slack", np.arange(2 * count))]),
+        columns=form.columns[used] + Labels([("slack", np.arange(2 * count))]),
         rows=rows,
         start=np.concatenate([start, start[-1] + 1 + np.arange(2 * count, dtype=np.int32)]).astype(
             np.int32
@@ -488,9 +488,9 @@ def contradictions(
         value=np.concatenate([form.value[entries], slack_value]),
         cost=np.concatenate([np.zeros(columns), np.tile(scale, 2)]),
         offset=0.0,
-        lower=np.concatenate([form.lower, np.zeros(2 * count)]),
-        upper=np.concatenate([form.upper, np.tile(np.where(is_firm, 0.0, math.inf), 2)]),
-        integer=np.concatenate([form.integer, np.zeros(2 * count, dtype=bool)]),
+        lower=np.concatenate([form.lower[used], np.zeros(2 * count)]),
+        upper=np.concatenate([form.upper[used], np.tile(np.where(is_firm, 0.0, math.inf), 2)]),
+        integer=np.concatenate([form.integer[used], np.zeros(2 * count, dtype=bool)]),
         row_lower=form.row_lower[keep],
         row_upper=form.row_upper[keep],
     )

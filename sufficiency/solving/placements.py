@@ -138,8 +138,7 @@ class Placements:
         self._last: tuple[_Model, Vertex] | None = None
         self.latest: Placed | None = None
         """What the last climb or round found, whether or not it was the last that was needed."""
-        self._by_column = matrix_of(form)
-        self._by_row = self._by_column.tocsr()
+        self._by_column, self._by_row = matrix_of(form), prices.by_row
         # Rows that limit one column are its bounds; those among switches are settled beforehand.
         shared = ~structure.link & ~structure.switch_rows
         shared[prices.own[prices.chosen]] = False

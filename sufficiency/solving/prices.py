@@ -24,7 +24,7 @@ class Prices:
     def __init__(self, form: StandardForm, structure: Structure) -> None:
         self.form = form
         matrix = matrix_of(form)
-        by_column, by_row = matrix.T.tocsr(), matrix.tocsr()
+        by_column, self.by_row = matrix.T.tocsr(), matrix.tocsr()
         self._lower, self._upper = np.isfinite(form.row_lower), np.isfinite(form.row_upper)
         self.own = structure.choice
         self.chosen = np.flatnonzero(structure.choice >= 0)
@@ -36,7 +36,7 @@ class Prices:
         self.switches = np.flatnonzero(structure.switch)
         self.links = np.flatnonzero(structure.link)
         self.above = structure.link | structure.switch_rows
-        entries = by_row[self.links].tocoo()
+        entries = self.by_row[self.links].tocoo()
         on = structure.switch[entries.col]
         number = np.full(len(form.cost), -1, dtype=np.int64)
         number[self.switches] = np.arange(len(self.switches))
@@ -56,9 +56,9 @@ class Prices:
         self._alone = (alone, form.index[at], form.value[at])
         # Rows that do no more than limit one column follow from the price of that column.
         others = ~structure.switch
-        single = np.asarray(abs(by_row).astype(bool) @ others.astype(int)).ravel() == 1
+        single = np.asarray((self.by_row != 0) @ others.astype(int)).ravel() == 1
         limits = np.flatnonzero(single & self._upper & ~self._lower & ~self.above)
-        entries = by_row[limits].tocoo()
+        entries = self.by_row[limits].tocoo()
         use = others[entries.col] & (entries.data > 0)
         use &= structure.choice[entries.col] < 0
         self.limits = (limits[entries.row[use]], entries.col[use], entries.data[use])

@@ -122,7 +122,6 @@ class Folded:
         self.columns = np.flatnonzero(kept)
         self.rows = np.flatnonzero(~structure.defining)
         self._expand = expand.tocsc()[:, self.columns]
-        self._matrix = matrix
         self.form = form_of(
             matrix[self.rows] @ self._expand,
             np.asarray(self._expand.T @ form.cost),
@@ -141,7 +140,7 @@ class Folded:
         """Prices of all rows: a definition is priced so that what it defines costs nothing more."""
         prices = np.zeros(len(self.whole.row_lower))
         prices[self.rows] = row_dual
-        rest = (self.whole.cost - self._matrix.T @ prices)[self._defined]
+        rest = self.whole.reduced_cost(prices)[self._defined]
         later = self._parts[:, self._defined][self._defined].T
         found = rest
         for _ in range(64):
@@ -223,40 +222,46 @@ def _same(form: StandardForm, structure: Structure) -> tuple[Ints, Ints]:
     same, stand in shared rows with the same coefficients, hang on the same switch, and lead to
     alike rows. Found from the last stage backwards, by random numbers in place of comparisons.
     """
-    random = np.random.default_rng(1)
+    random, whole = np.random.default_rng(1), np.iinfo(np.int64)
+
+    def draw(number: int) -> Ints:
+        return random.integers(whole.min, whole.max, number, dtype=np.int64, endpoint=True)
+
     matrix = matrix_of(form)
-    by_column, by_row = matrix.T.tocsr(), matrix.tocsr()
+    rounded = np.round(matrix.data * 1e7).astype(np.int64)
+    by_column = sp.csc_matrix((rounded, matrix.indices, matrix.indptr), matrix.shape).T.tocsr()
     rows, count = len(form.row_lower), len(form.cost)
     chosen = np.flatnonzero(structure.choice >= 0)
     local = np.zeros(rows, dtype=bool)
     local[structure.choice[chosen]] = True
-    shared = np.where(local | structure.link, 0.0, random.random(rows))
-    mark = np.round(by_column @ shared, 7) + np.round(form.cost, 2) * random.random()
+    # Sums of random integers that wrap around: what is alike has the same, to the last bit.
+    mark = by_column @ np.where(local | structure.link, 0, draw(rows))
+    mark += np.round(form.cost * 100.0).astype(np.int64) * draw(1)
     links = np.flatnonzero(structure.link)
-    entries = by_row[links].tocoo()
+    entries = matrix.tocsr()[links].tocoo()
     on = structure.switch[entries.col]
     switch_of, linked = np.zeros(len(links), np.int64), np.zeros(len(links), np.int64)
     switch_of[entries.row[on]], linked[entries.row[~on]] = entries.col[on], entries.col[~on]
-    mark[linked] += random.random(count)[switch_of] * 1e3
-    kind = np.zeros(rows)
+    mark[linked] += draw(count)[switch_of]
+    kind = np.zeros(rows, dtype=np.int64)
     row_groups = np.arange(rows, dtype=np.int64)
     column_groups = np.arange(count, dtype=np.int64)
     for stage in np.unique(structure.stage[chosen])[::-1]:
         columns = chosen[structure.stage[chosen] == stage]
-        mark[columns] += np.round(by_column[columns] @ kind, 5)
+        mark[columns] += by_column[columns] @ kind
         own = structure.choice[columns]
         here = np.unique(own)
-        ids, marked = np.unique(np.round(mark[columns], 4), return_inverse=True)
-        # Two sums of random numbers a row: that other columns have both is out of the question.
-        sums = [np.bincount(own, random.random(len(ids))[marked], rows)[here] for _ in range(2)]
-        pair = np.rec.fromarrays([np.round(total, 9) for total in sums])
-        _, first, group = np.unique(pair, return_index=True, return_inverse=True)
+        ids, marked = np.unique(mark[columns], return_inverse=True)
+        total = np.zeros(rows, dtype=np.int64)
+        np.add.at(total, own, draw(len(ids))[marked])
+        _, first, group = np.unique(total[here], return_index=True, return_inverse=True)
         row_groups[here] = here[first][group]
-        kind[here] = random.random(len(first))[group] * 1e3
-        pair = np.rec.fromarrays([row_groups[own], np.round(mark[columns], 4)])
-        _, first, group = np.unique(pair, return_index=True, return_inverse=True)
+        kind[here] = draw(len(first))[group]
+        _, first, group = np.unique(
+            mark[columns] + kind[own], return_index=True, return_inverse=True
+        )
         column_groups[columns] = columns[first][group]
-    pair = np.rec.fromarrays([switch_of, column_groups[linked]])
+    pair = draw(count)[switch_of] + draw(count)[column_groups[linked]]
     _, first, group = np.unique(pair, return_index=True, return_inverse=True)
     row_groups[links] = links[first][group]
     return column_groups, row_groups
