@@ -444,6 +444,8 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
     _show_warnings(out, loaded.warnings)
     progress = _Progress(out)
     try:
+        if not asked.no_report:
+            _prepare_beside("page", "workbook", "geopackage")
         plan = optimise(
             loaded,
             gap=asked.gap,
@@ -452,10 +454,13 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
             threads=asked.threads,
             seed=asked.seed,
             whole_children=asked.whole_children,
+            audited=False,
             on_progress=progress,
         )
-        progress("Writing the run folder and its report")
-        write_results(plan, loaded, folder, report=not asked.no_report, command=asked.command_line)
+        write_results(
+            plan, loaded, folder, report=not asked.no_report, command=asked.command_line,
+            on_step=progress,
+        )  # fmt: skip
     except OSError as error:
         raise InputError(
             [Problem("the result could not be written.", "choose another folder with --out.",
@@ -768,8 +773,7 @@ def _study(
     progress = _Progress(out)
     before = {str(w) for w in loaded.warnings}
     try:
-        # Charts take a while to load; while the solver works, the other core is free.
-        threading.Thread(target=_prepare_pages).start()
+        _prepare_beside("findings")
         finding = study(loaded, **given, folder=folder, on_progress=progress, **_searching(asked))
         finding.stamp["command"] = asked.command_line
         from sufficiency.reports.findings import write_finding
@@ -797,10 +801,17 @@ def _study(
     return finding
 
 
-def _prepare_pages() -> None:
-    """Load what a page is drawn with; whatever goes wrong here is said when it is drawn."""
+def _prepare_beside(*reports: str) -> None:
+    """Load modules of reports and start the charts, which take a while, in a thread of its own:
+    while the solver works, the other core is free."""
+    threading.Thread(target=_prepare, args=reports).start()
+
+
+def _prepare(*reports: str) -> None:
+    """The same, here; whatever goes wrong is said when a report is made."""
     with contextlib.suppress(Exception):
-        import_module("sufficiency.reports.findings")
+        for name in (*reports, "charts"):
+            import_module(f"sufficiency.reports.{name}")
         import_module("sufficiency.reports.charts").prepare()
 
 

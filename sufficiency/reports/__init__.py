@@ -57,7 +57,6 @@ def write_reports(run_folder: Path) -> list[Path]:
         InputError: when the folder is no run folder, a table is missing or damaged, or a file
             cannot be written.
     """
-    from sufficiency.reports.document import write_document
     from sufficiency.reports.facts import Run
     from sufficiency.reports.geopackage import write_geopackage
     from sufficiency.reports.page import write_report
@@ -71,5 +70,7 @@ def write_reports(run_folder: Path) -> list[Path]:
         write_geopackage(run, folder),
     ]
     if run.business_case is not None:
+        from sufficiency.reports.document import write_document
+
         written.append(write_document(run, folder))
     return written
