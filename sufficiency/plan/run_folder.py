@@ -41,9 +41,9 @@ def as_read(frame: pd.DataFrame) -> pd.DataFrame:
     result = frame.copy()
     for column in (*ACADEMIC_YEARS, *FINANCIAL_YEARS):
         if column in result:
-            text = result[column].fillna("").astype(str)
-            years = {y: parse_year(y) if y else -1 for y in text.unique()}
-            result[column] = text.map(years).astype("int64")
+            codes, distinct = pd.factorize(result[column].fillna("").astype(str))
+            years = np.array([parse_year(y) if y else -1 for y in distinct], dtype="int64")
+            result[column] = years[codes]
     return result
 
 
