@@ -9,15 +9,12 @@ Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import shlex
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -437,6 +434,7 @@ def _amount(text: str) -> float:
 def _optimise(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.pipeline import load_scenario, optimise, write_results
     from sufficiency.plan.run_folder import refuse_unsafe
+    from sufficiency.reports import prepare_beside
 
     loaded = load_scenario(asked.scenario, model=asked.model)
     folder: Path = asked.out or Path("runs") / loaded.scenario.name
@@ -445,7 +443,7 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
     progress = _Progress(out)
     try:
         if not asked.no_report:
-            _prepare_beside("page", "workbook", "geopackage")
+            prepare_beside("page", "workbook", "geopackage")
         plan = optimise(
             loaded,
             gap=asked.gap,
@@ -764,6 +762,7 @@ def _study(
     """
     from sufficiency.pipeline import load_scenario
     from sufficiency.plan.finding import refuse_other
+    from sufficiency.reports import prepare_beside
     from sufficiency.studies.answers import folder_of
 
     loaded = load_scenario(asked.scenario, model=asked.model)
@@ -773,7 +772,7 @@ def _study(
     progress = _Progress(out)
     before = {str(w) for w in loaded.warnings}
     try:
-        _prepare_beside("findings")
+        prepare_beside("findings")
         finding = study(loaded, **given, folder=folder, on_progress=progress, **_searching(asked))
         finding.stamp["command"] = asked.command_line
         from sufficiency.reports.findings import write_finding
@@ -799,20 +798,6 @@ def _study(
     out.print("All of them are internal: they contain small numbers, and none is published.")
     out.print(STATEMENT, style="dim")
     return finding
-
-
-def _prepare_beside(*reports: str) -> None:
-    """Load modules of reports and start the charts, which take a while, in a thread of its own:
-    while the solver works, the other core is free."""
-    threading.Thread(target=_prepare, args=reports).start()
-
-
-def _prepare(*reports: str) -> None:
-    """The same, here; whatever goes wrong is said when a report is made."""
-    with contextlib.suppress(Exception):
-        for name in (*reports, "charts"):
-            import_module(f"sufficiency.reports.{name}")
-        import_module("sufficiency.reports.charts").prepare()
 
 
 def _show_sites(out: Console, finding: Finding) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sufficiency import cli, pipeline
+from sufficiency import pipeline, reports
 from sufficiency.audit import AuditResult, Difference
 from sufficiency.cli import main
 from sufficiency.plan import read_run
@@ -135,7 +135,7 @@ def test_what_reports_need_is_loaded_beside_the_search(
         begun.append("search")
         raise NoPlanError("There is none.")
 
-    monkeypatch.setattr(cli, "_prepare_beside", lambda *reports: begun.extend(reports))
+    monkeypatch.setattr(reports, "prepare_beside", lambda *modules: begun.extend(modules))
     monkeypatch.setattr(pipeline, "optimise", search)
     assert main(["optimise", "small", *more, "--out", str(tmp_path / "run")]) == EXIT_NO_PLAN
     assert begun == [*([] if more else ["page", "workbook", "geopackage"]), "search"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ __all__ = [
     "LEAST_THRESHOLD",
     "THRESHOLD",
     "Release",
+    "prepare_beside",
     "publish",
     "write_document",
     "write_geopackage",
@@ -43,6 +46,22 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(import_module(f"sufficiency.reports.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def prepare_beside(*modules: str) -> None:
+    """Load modules of this package and start the charts, in a thread of its own.
+
+    Both take a while; while a solver works, the other core is free. Whatever goes wrong is said
+    when a report is made.
+    """
+
+    def prepare() -> None:
+        with contextlib.suppress(Exception):
+            for name in modules:
+                import_module(f"sufficiency.reports.{name}")
+            import_module("sufficiency.reports.charts").prepare()
+
+    threading.Thread(target=prepare).start()
 
 
 def write_reports(run_folder: Path) -> list[Path]:
