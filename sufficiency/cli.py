@@ -9,15 +9,12 @@ Exit codes: 0 done; 2 the input cannot be used; 3 no plan; 4 the audit disagrees
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import shlex
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -437,6 +434,7 @@ def _amount(text: str) -> float:
 def _optimise(asked: argparse.Namespace, out: Console) -> int:
     from sufficiency.pipeline import load_scenario, optimise, write_results
     from sufficiency.plan.run_folder import refuse_unsafe
+    from sufficiency.reports import prepare_beside
 
     loaded = load_scenario(asked.scenario, model=asked.model)
     folder: Path = asked.out or Path("runs") / loaded.scenario.name
@@ -444,6 +442,8 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
     _show_warnings(out, loaded.warnings)
     progress = _Progress(out)
     try:
+        if not asked.no_report:
+            prepare_beside("page", "workbook", "geopackage")
         plan = optimise(
             loaded,
             gap=asked.gap,
@@ -452,10 +452,13 @@ def _optimise(asked: argparse.Namespace, out: Console) -> int:
             threads=asked.threads,
             seed=asked.seed,
             whole_children=asked.whole_children,
+            audited=False,
             on_progress=progress,
         )
-        progress("Writing the run folder and its report")
-        write_results(plan, loaded, folder, report=not asked.no_report, command=asked.command_line)
+        write_results(
+            plan, loaded, folder, report=not asked.no_report, command=asked.command_line,
+            on_step=progress,
+        )  # fmt: skip
     except OSError as error:
         raise InputError(
             [Problem("the result could not be written.", "choose another folder with --out.",
@@ -759,6 +762,7 @@ def _study(
     """
     from sufficiency.pipeline import load_scenario
     from sufficiency.plan.finding import refuse_other
+    from sufficiency.reports import prepare_beside
     from sufficiency.studies.answers import folder_of
 
     loaded = load_scenario(asked.scenario, model=asked.model)
@@ -768,8 +772,7 @@ def _study(
     progress = _Progress(out)
     before = {str(w) for w in loaded.warnings}
     try:
-        # Charts take a while to load; while the solver works, the other core is free.
-        threading.Thread(target=_prepare_pages).start()
+        prepare_beside("findings")
         finding = study(loaded, **given, folder=folder, on_progress=progress, **_searching(asked))
         finding.stamp["command"] = asked.command_line
         from sufficiency.reports.findings import write_finding
@@ -795,13 +798,6 @@ def _study(
     out.print("All of them are internal: they contain small numbers, and none is published.")
     out.print(STATEMENT, style="dim")
     return finding
-
-
-def _prepare_pages() -> None:
-    """Load what a page is drawn with; whatever goes wrong here is said when it is drawn."""
-    with contextlib.suppress(Exception):
-        import_module("sufficiency.reports.findings")
-        import_module("sufficiency.reports.charts").prepare()
 
 
 def _show_sites(out: Console, finding: Finding) -> None:

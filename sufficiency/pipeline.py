@@ -528,6 +528,7 @@ def optimise(
     threads: int = 2,
     seed: int = 1,
     whole_children: bool = False,
+    audited: bool = True,
     on_progress: Callable[[str, Progress | None], None] | None = None,
 ) -> Plan:
     """Find the plan: the MIP, the same rules without schemes, marginal values, and an audit.
@@ -541,6 +542,7 @@ def optimise(
         threads: for the solver.
         seed: for the solver; the projection has its own.
         whole_children: place whole children instead of expected shares.
+        audited: False leaves the audit to :func:`write_results`, which audits what it writes.
         on_progress: told the step in words, and progress during the search.
 
     Returns:
@@ -589,8 +591,9 @@ def optimise(
         rounding = asked.rounding(replace(final, objective=objective))
     plan.stamp = _stamp(loaded, asked.question, form, best, objective, bound, options, built, clock)
     plan.stamp["solver"]["rounding"] = rounding
-    tell("Auditing the plan")
-    plan.stamp["audit"] = audit_plan(loaded, plan)
+    if audited:
+        tell("Auditing the plan")
+        plan.stamp["audit"] = audit_plan(loaded, plan)
     plan.learnt = asked.learnt()
     return plan
 
@@ -773,9 +776,23 @@ def audit_summary(result: auditing.AuditResult) -> dict[str, Any]:
 
 
 def write_results(
-    plan: Plan, loaded: Loaded, folder: str | Path, *, report: bool = True, command: str = ""
+    plan: Plan,
+    loaded: Loaded,
+    folder: str | Path,
+    *,
+    report: bool = True,
+    command: str = "",
+    on_step: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the run folder: tables, inputs, stamp and reports, after auditing what was written.
+
+    Args:
+        plan: from :func:`optimise`; its stamp is given the audit of what was written.
+        loaded: what it was made from.
+        folder: the run folder to make.
+        report: whether the page, the workbook and the GeoPackage are written as well.
+        command: for the stamp.
+        on_step: told each step in words.
 
     Returns:
         The folder.
@@ -783,13 +800,14 @@ def write_results(
     Raises:
         InputError: when the folder cannot be written or holds something else.
     """
-
+    tell = on_step or (lambda words: None)
     # The inputs say what the plan was asked for, and the audit reads it from there.
     whole = bool(plan.stamp.get("solver", {}).get("whole_children", False))
     loaded = replace(loaded, settings=replace(loaded.settings, whole_children=whole))
 
     def finish(aside: Path) -> Mapping[str, Any]:
         write_learnt(aside, content_of(loaded), plan.learnt)
+        tell("Auditing the plan")
         audit = audit_summary(auditing.audit_run(aside))
         plan.stamp["audit"] = audit
         plan.stamp["command"] = command
@@ -797,10 +815,12 @@ def write_results(
             from sufficiency.plan.run_folder import write_stamp
             from sufficiency.reports import write_reports
 
+            tell("Writing the report")
             write_stamp(plan.stamp, aside)
             write_reports(aside)
         return {"audit": audit}
 
+    tell("Writing the run folder")
     where = Path(folder)
     where.parent.mkdir(parents=True, exist_ok=True)
     write_run(plan, where, loaded.write_inputs, finish)

@@ -15,9 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sufficiency import pipeline, reports
+from sufficiency.audit import AuditResult, Difference
 from sufficiency.cli import main
 from sufficiency.plan import read_run
-from sufficiency.problems import EXIT_AUDIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from sufficiency.problems import (
+    EXIT_AUDIT_FAILED,
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_NO_PLAN,
+    NoPlanError,
+)
 from sufficiency.solving import highs
 from sufficiency.vocabulary import STATEMENT
 
@@ -88,6 +96,49 @@ def test_audit_agrees_until_a_number_is_changed(
     written.to_parquet(path)
     assert main(["audit", str(copy)]) == EXIT_AUDIT_FAILED
     assert "ledger" in capsys.readouterr().out
+
+
+def test_the_command_audits_once_and_that_is_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def twice(*_: object) -> None:
+        raise AssertionError("the plan in memory is audited as well")
+
+    monkeypatch.setattr(pipeline, "audit_plan", twice)
+    out = tmp_path / "run"
+    assert main(["optimise", "small", "--gap", "5%", "--no-report", "--out", str(out)]) == 0
+    assert capsys.readouterr().out.count("Auditing the plan") == 1
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["audit"]["passed"]
+
+
+def test_a_plan_that_fails_its_audit_is_written_and_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = Difference("ledger", "2030-31, top-up", 1.0, 2.0, "pounds")
+    failed = AuditResult(["ledger: 1 comparisons"], [wrong])
+    monkeypatch.setattr(pipeline.auditing, "audit_run", lambda folder: failed)
+    out = tmp_path / "run"
+    arguments = ["optimise", "small", "--gap", "5%", "--no-report", "--out", str(out)]
+    assert main(arguments) == EXIT_AUDIT_FAILED
+    assert str(wrong) in " ".join(capsys.readouterr().out.split())
+    audit = json.loads((out / "run.json").read_text(encoding="utf-8"))["audit"]
+    assert not audit["passed"] and audit["differences"] == [str(wrong)]
+
+
+@pytest.mark.parametrize("more", [[], ["--no-report"]])
+def test_what_reports_need_is_loaded_beside_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    begun: list[str] = []
+
+    def search(*_: object, **__: object) -> None:
+        begun.append("search")
+        raise NoPlanError("There is none.")
+
+    monkeypatch.setattr(reports, "prepare_beside", lambda *modules: begun.extend(modules))
+    monkeypatch.setattr(pipeline, "optimise", search)
+    assert main(["optimise", "small", *more, "--out", str(tmp_path / "run")]) == EXIT_NO_PLAN
+    assert begun == [*([] if more else ["page", "workbook", "geopackage"]), "search"]
 
 
 def test_check_explains_and_writes_nothing(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from sufficiency.plan.run_folder import as_words, write_words
 from sufficiency.problems import InputError
 from sufficiency.writing import file_aside, folder_aside
 
@@ -103,3 +106,23 @@ def test_a_folder_where_a_file_stands_in_the_way_is_told(tmp_path: Path) -> None
         folder_aside(tmp_path / "file" / "run", "the result"),
     ):
         pass
+
+
+def test_a_table_is_written_as_pandas_would_and_no_word_is_a_formula(tmp_path: Path) -> None:
+    words = ["plain", 'said "so", twice', "two\nlines", "=1+1", "", "None"]
+    frame = pd.DataFrame(
+        {
+            "words": words,
+            "gone": ["a", None, "c", None, "e", "-f"],
+            "numbers": [1 / 3, -0.0, np.nan, 1e-13, 123456789012345.0, np.inf],
+            "whole": range(6),
+            "truths": [True, False] * 3,
+            "maybe": pd.array([1, None, 3, 4, None, 6], dtype="Int64"),
+        }
+    )
+    for table in (frame, frame[["words"]], frame.iloc[:0]):
+        write_words(table, tmp_path / "table.csv")
+        expected = as_words(table).to_csv(index=False, float_format="%.12g", lineterminator="\n")
+        with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
+            assert file.read() == expected
+    assert "'=1+1" in as_words(frame)["words"].tolist()

@@ -417,7 +417,7 @@ def _already_there(facts: Facts, looking: npt.NDArray[np.bool_]) -> tuple[Ints, 
     Those with the right to stay on, and those whom the scenario releases in the middle of a phase.
     Returns the keys in order, how many may, and how many are placed there now (``looking`` stays).
     """
-    stayers = facts.stayers()
+    stayers = facts.stayers
     right = _flat(facts, stayers["diagonal"], stayers["provision"], stayers["slot"])
     cohort, provision = facts.s_cohort, facts.s_provision
     entry = facts.c_entry[cohort]
@@ -577,7 +577,7 @@ def stay_on(facts: Facts, tally: Tally) -> None:
     Children of a transfer cohort placed in such a provision >= the kind's share of those who were
     there the year before and are present now. Nothing buys this right.
     """
-    both = facts.stayers()
+    both = facts.stayers
     both = both[both["bound"] > 0]
     keys = _flat(facts, both["diagonal"], both["provision"], both["slot"])
     tally.at_least(_stay_name(facts, keys), both["bound"], both["placed"], "children", CHILD)
@@ -608,7 +608,7 @@ def stay_in_sector(facts: Facts, tally: Tally) -> None:
 
 def _sectors(facts: Facts) -> pd.DataFrame:
     """Each group with a share: kind, phase, slot, children, placed and short (children)."""
-    both = facts.stayers()
+    both = facts.stayers
     cell = (both["diagonal"] * facts.slots + both["slot"]).to_numpy(np.int64)
     kind, slot = facts.kind[both["provision"]], both["slot"].to_numpy(np.int64)
     phase = facts.phase(facts.year_group(both["diagonal"].to_numpy(np.int64), slot))
@@ -650,7 +650,7 @@ def preference(facts: Facts, tally: Tally) -> None:
     looking, placed = facts.totals()
     looking[:, 0] = placed[:, 0] = 0.0
     size, shape = looking.size, looking.shape
-    both = facts.stayers()
+    both = facts.stayers
     cell = (both["diagonal"] * facts.slots + both["slot"]).to_numpy()
     bound = both["bound"].to_numpy()
     in_whole_children = bool(facts.inputs.scenario.get("whole_children"))
@@ -675,19 +675,20 @@ def preference(facts: Facts, tally: Tally) -> None:
         has_arc[cohort_cell[facts.choice.standing_kinds[:, kinds].any(axis=1)]] = True
         needs = [_NEEDS.index(name) for name in rule.get("needs") or _NEEDS if name in _NEEDS]
         use = np.isin(tier, [int(t) for t in rule["tiers"]]) & np.isin(need, needs)
-        use &= np.isin(phase.astype(str), list(rule["phases"]))
+        use &= codes_of(phase, list(dict.fromkeys(rule["phases"]))) >= 0
+        reached = has_arc[cells_used[use]]
         table = pd.DataFrame(
             {
-                "tier": tier,
-                "phase": phase,
-                "slot": slot,
-                "group": group,
-                "free": free,
-                "base": np.where(has_arc[cells_used], free - unmet, 0.0),
-                "inside": inside[cells_used],
-                "unmet": np.where(has_arc[cells_used], unmet, 0.0),
+                "tier": tier[use],
+                "phase": phase[use],
+                "slot": slot[use],
+                "group": group[use],
+                "free": free[use],
+                "base": np.where(reached, (free - unmet)[use], 0.0),
+                "inside": inside[cells_used[use]],
+                "unmet": np.where(reached, unmet[use], 0.0),
             }
-        )[use]
+        )
         table = table.groupby(["tier", "phase", "slot", "group"]).sum().reset_index()
 
         def where(i: int, table: pd.DataFrame = table, number: int = number) -> str:
@@ -962,7 +963,7 @@ def ledger(facts: Facts, tally: Tally) -> None:
 
     Capital falls by its profile. The year after the last holds 5/12 only and is not complete.
     """
-    expected, found = facts.ledger(), facts.plan.ledger.copy()
+    expected, found = facts.ledger, facts.plan.ledger.copy()
     capital = found["ledger"] == "capital"
     found["line"] = np.where(capital, "capital", found["line"])
 
@@ -1028,7 +1029,7 @@ def _money_lines(facts: Facts) -> dict[str, float]:
     """Weighted present value of money lines, in pounds."""
     weights = {str(k): float(v) for k, v in (facts.rules.get("ledger_weights") or {}).items()}
     lines = dict.fromkeys(_MONEY_LINES, 0.0)
-    money = facts.yearly_money()
+    money = facts.yearly_money
     weight_of = np.array([weights.get(str(name), 1.0) for name in money["ledger"]])
     value = money["pounds"].to_numpy(float) * facts.discount[money["slot"].to_numpy(np.int64)]
     for line in lines:
@@ -1097,7 +1098,7 @@ def in_year_balance(facts: Facts, tally: Tally) -> None:
     start = facts.inputs.scenario.get("balance_from")
     pounds = 0.0
     if start:
-        table = facts.ledger()
+        table = facts.ledger
         years = table["financial_year"].to_numpy(int)
         dsg = np.where(table["ledger"] == "dsg", table["pounds"], 0.0)
         given = facts.inputs.allocations
@@ -1122,12 +1123,12 @@ def in_year_balance(facts: Facts, tally: Tally) -> None:
 def mix(facts: Facts, tally: Tally) -> None:
     """Children by year and kind of provision, unmet children among them."""
     kind = np.concatenate([facts.kind[facts.p_provision], np.full(len(facts.u_slot), _UNMET)])
-    expected = pd.DataFrame(
-        {
-            "academic_year": facts.base + np.concatenate([facts.p_slot, facts.u_slot]),
-            "kind": np.array(_FROM_TO, dtype=object)[kind],
-            "children": np.concatenate([facts.p_children, facts.u_children]),
-        }
+    slot = np.concatenate([facts.p_slot, facts.u_slot])
+    children = np.concatenate([facts.p_children, facts.u_children])
+    expected = _added({"slot": slot, "kind": kind}, {"children": children})
+    expected = expected.assign(
+        academic_year=facts.base + expected["slot"],
+        kind=np.array(_FROM_TO, dtype=object)[expected["kind"]],
     )
     found = facts.plan.mix
     tally.table(
@@ -1226,7 +1227,7 @@ def transfers(facts: Facts, tally: Tally) -> None:
     On each diagonal children first stay in their provision (the lesser of those present and those
     placed); the rest, with new plans and unmet children, are shared out in proportion.
     """
-    both = facts.stayers()
+    both = facts.stayers
     before, after = both["children"].to_numpy(float), both["placed"].to_numpy(float)
     same = np.minimum(before, after)
     kind = facts.kind[both["provision"]]
@@ -1273,15 +1274,20 @@ def transfers(facts: Facts, tally: Tally) -> None:
     every = pd.concat([stay, moving[list(stay.columns)]], ignore_index=True)
     every = every[every["children"] > 0]
     at, when = every["diagonal"].to_numpy(), every["slot"].to_numpy()
+    point, need = facts.year_group(at, when), facts.need_tier(at)[0]
+    added = _added(
+        {"slot": when, "point": point, "need": need, "from": every["from"], "to": every["to"]},
+        {"children": every["children"]},
+    )
     names = np.array(_FROM_TO, dtype=object)
     expected = pd.DataFrame(
         {
-            "academic_year": (facts.base + when).astype(float),
-            "transition_point": facts.year_group(at, when).astype(float),
-            "need": np.array([*_NEEDS, ""], dtype=object)[facts.need_tier(at)[0]],
-            "from_kind": names[every["from"]],
-            "to_kind": names[every["to"]],
-            "children": every["children"].to_numpy(float),
+            "academic_year": (facts.base + added["slot"]).astype(float),
+            "transition_point": added["point"].astype(float),
+            "need": np.array([*_NEEDS, ""], dtype=object)[added["need"]],
+            "from_kind": names[added["from"]],
+            "to_kind": names[added["to"]],
+            "children": added["children"],
         }
     )
     tally.table(
@@ -1304,9 +1310,15 @@ def gaps(facts: Facts, tally: Tally) -> None:
     """
     found = facts.plan.gaps
     keys = ["locality", "designation", "phase", "academic_year"]
-    designation = {
-        need: name for name, needs in facts.rules["designations"].items() for need in needs
-    }
+    of_need = {need: name for name, needs in facts.rules["designations"].items() for need in needs}
+    designation, designations = pd.factorize(
+        np.array([of_need.get(name, "") for name in _NEEDS], dtype=object)
+    )
+    locality, localities = pd.factorize(facts.locality)
+    specialist, later = (
+        np.isin([*_KINDS, ""], list(kinds))
+        for kinds in (LOCAL_STATE_SPECIALIST, LOCAL_SUITABLE_FROM_YEAR_12)
+    )
 
     def needing(
         area: Ints,
@@ -1317,23 +1329,28 @@ def gaps(facts: Facts, tally: Tally) -> None:
         children: Floats,
         local: npt.NDArray[np.bool_],
     ) -> pd.DataFrame:
-        names = np.array([designation.get(name, "") for name in _NEEDS], dtype=object)
         use = (tier >= 2) & (area >= 0) & (need >= 0)
-        return pd.DataFrame(
+        added = _added(
             {
-                "locality": facts.locality[area[use]],
-                "designation": names[need[use]],
-                "phase": facts.phase(group[use]),
-                "academic_year": (facts.base + slot[use]) * 1.0,
+                "locality": locality[area[use]],
+                "designation": designation[need[use]],
+                "group": group[use],
+                "slot": slot[use],
+            },
+            {
                 "children_needing": children[use],
                 "in_local_state_places": np.where(local[use], children[use], 0.0),
-            }
+            },
+        )
+        return added.assign(
+            locality=localities[added["locality"]],
+            designation=designations[added["designation"]],
+            phase=facts.phase(added["group"].to_numpy()),
+            academic_year=(facts.base + added["slot"]) * 1.0,
         )
 
-    def is_local(kinds: npt.NDArray[Any], group: Ints) -> npt.NDArray[np.bool_]:
-        late = np.isin(kinds.astype(str), list(LOCAL_SUITABLE_FROM_YEAR_12))
-        late &= facts.phase_start(group) >= 12
-        return late | np.isin(kinds.astype(str), list(LOCAL_STATE_SPECIALIST))
+    def is_local(kind: Ints, group: Ints) -> npt.NDArray[np.bool_]:
+        return specialist[kind] | (later[kind] & (facts.phase_start(group) >= 12))
 
     parts = [
         needing(
@@ -1343,7 +1360,7 @@ def gaps(facts: Facts, tally: Tally) -> None:
             facts.p_slot,
             facts.p_group,
             facts.p_children,
-            is_local(facts.kind_names[facts.p_provision], facts.p_group),
+            is_local(facts.kind[facts.p_provision], facts.p_group),
         ),
         needing(
             facts.u_area,
@@ -1366,7 +1383,7 @@ def gaps(facts: Facts, tally: Tally) -> None:
             ints_of(other["academic_year"]) - facts.base,
             ints_of(other["year_group"]),
             other["children"].to_numpy(float),
-            is_local(other["kind"].to_numpy(object), ints_of(other["year_group"])),
+            is_local(codes_of(other["kind"], _KINDS), ints_of(other["year_group"])),
         )
         name = "in_local_state_places_without_schemes"
         beside = beside.rename(columns={"in_local_state_places": name})
@@ -1402,6 +1419,11 @@ def _part(
     """Children of one side of a transition, by diagonal, year slot and kind."""
     table = pd.DataFrame({"diagonal": diagonal, "slot": slot, side: kind, "children": children})
     return table[table["children"] > 0]
+
+
+def _added(keys: Mapping[str, Any], numbers: Mapping[str, Any]) -> pd.DataFrame:
+    """Numbers added up by whole-numbered keys, each combination once."""
+    return pd.DataFrame({**keys, **numbers}).groupby(list(keys), as_index=False).sum()
 
 
 def _years_told(facts: Facts, expected: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:

@@ -119,13 +119,13 @@ class Facts:
         Where a kind has one number instead, it stands for every phase.
         """
         values = self.rules.get(rule) or {}
-        known = sorted(set(phases.astype(str)))
+        codes, known = pd.factorize(phases)
         table = np.zeros((len(_KINDS), len(known)))
         for row, kind in enumerate(_KINDS):
             inner = values.get(kind, values.get("default")) or {}
             inner = inner if isinstance(inner, Mapping) else {"default": inner}
             table[row] = [float(inner.get(name, inner.get("default", 0.0))) for name in known]
-        return table[kinds, codes_of(phases, known)] if len(kinds) else np.zeros(0)
+        return table[kinds, codes]
 
     def _phases(self) -> None:
         """Phases and the next transition point of every year group."""
@@ -167,9 +167,8 @@ class Facts:
     def by_phase(self, rule: str, phases: Words) -> Floats:
         """A rule given by phase, for an array of phase names."""
         values = {str(name): float(value) for name, value in self.rules[rule].items()}
-        known = list(values)
-        codes = pd.Index(known).get_indexer(pd.Index(phases.astype(str)))
-        return np.array([*values.values(), np.inf], dtype=np.float64)[codes]
+        every = np.array([*values.values(), np.inf], dtype=np.float64)
+        return every[codes_of(phases, list(values))]
 
     def _discount(self) -> None:
         """Discount by financial year, and of an academic year: 7/12 of one, 5/12 of the next."""
@@ -269,10 +268,9 @@ class Facts:
         rows = self.inputs.commissioned_places.sort_values(["provision", "academic_year"])
         if "other_authority_children" not in rows:
             rows = rows.assign(other_authority_children=0.0)
-        for provision, part in rows.groupby("provision", sort=True):
-            at = int(codes_of(pd.Series([provision]), list(self.provisions))[0])
-            if at < 0:
-                continue
+        of_row = codes_of(rows["provision"], list(self.provisions))
+        for at in np.unique(of_row[of_row >= 0]):
+            part = rows[of_row == at]
             since = part["academic_year"].to_numpy(float)
             row = np.clip(np.searchsorted(since, self.years, side="right") - 1, 0, None)
             self.places[at] = part["places"].to_numpy(float)[row]
@@ -586,6 +584,7 @@ class Facts:
         np.add.at(placed, flat, self.s_children)
         return looking, placed.reshape(shape)
 
+    @cached_property
     def stayers(self) -> pd.DataFrame:
         """Children of each diagonal in each provision the year before a transition point.
 
@@ -641,17 +640,17 @@ class Facts:
         nearest = np.full(count, np.inf)
         looking = np.flatnonzero(~self.c_settled & (self.c_area >= 0) & (self.c_need >= 0))
         limit = self.by_phase("travel_hard_limit_minutes", self.c_phase)
+        by_kind = np.argsort(self.kind, kind="stable")
+        kinds, begins = np.unique(self.kind[by_kind], return_index=True)
         for start in range(0, len(looking), 4096):
             rows = looking[start : start + 4096]
             fits, minutes = self.suitable(rows), self.minutes[self.c_area[rows]]
             reach = np.where(fits & ~self.new & ~self.capped(rows), minutes, np.inf)
             nearest[rows] = reach.min(axis=1, initial=np.inf)
             furthest = np.where(self.new, limit[rows, None], np.maximum(limit, nearest)[rows, None])
-            within = fits & (minutes <= furthest + MINUTE)
-            for kind in np.unique(self.kind):
-                same = self.kind == kind
-                every[rows, kind] = within[:, same].any(axis=1)
-                standing[rows, kind] = within[:, same & ~self.new].any(axis=1)
+            within = (fits & (minutes <= furthest + MINUTE))[:, by_kind]
+            for found, each in ((every, within), (standing, within & ~self.new[by_kind])):
+                found[rows[:, None], kinds] = np.logical_or.reduceat(each, begins, axis=1)
         return Choice(standing, every, nearest)
 
     def capped(self, rows: Ints) -> Bools:
@@ -661,7 +660,7 @@ class Facts:
         for rule in self.rules.get("preference") or []:
             if float(rule.get("ceiling", 1.0)) < 1:
                 here = np.isin(self.c_tier[rows], [int(t) for t in rule["tiers"]])
-                here &= np.isin(self.c_phase[rows].astype(str), list(rule["phases"]))
+                here &= codes_of(self.c_phase[rows], list(dict.fromkeys(rule["phases"]))) >= 0
                 result |= here[:, None] & np.isin(names, list(rule["kinds"]))[None, :]
         return result
 
@@ -701,6 +700,7 @@ class Facts:
 
     # ---- money
 
+    @cached_property
     def yearly_money(self) -> pd.DataFrame:
         """Every running cost by academic-year slot: slot, ledger, line, kind, pounds."""
         need = self.by_kind("cost_factor_by_need", _NEEDS, 1.0)
@@ -815,9 +815,10 @@ class Facts:
         table = pd.DataFrame(rows, columns=["scheme", "kind", "financial_year", "pounds"])
         return table.astype({"financial_year": "float64", "pounds": "float64"})
 
+    @cached_property
     def ledger(self) -> pd.DataFrame:
         """Columns financial_year, ledger, line, kind, pounds; capital under line ``capital``."""
-        money = self.yearly_money()
+        money = self.yearly_money
         now = money.assign(
             financial_year=money["slot"] + self.base, pounds=money["pounds"] * FIRST_SHARE
         )
@@ -849,7 +850,7 @@ def ints_of(values: pd.Series[Any]) -> Ints:
 
 def codes_of(values: Any, known: list[str]) -> Ints:
     """Positions of words in a list, -1 for a word that is not there."""
-    codes, distinct = pd.factorize(np.asarray(values, dtype=object))
+    codes, distinct = pd.factorize(values)
     found = pd.Index(known).get_indexer(pd.Index(distinct)) if len(distinct) else np.zeros(0, int)
     return np.append(np.asarray(found, dtype=np.int64), -1)[codes]
 
@@ -863,7 +864,7 @@ def _at(index: pd.Index[Any], values: pd.Series[Any]) -> Ints:
 
 def _positions(values: pd.Series[Any], names: list[str]) -> list[tuple[int, Ints]]:
     """For each name of a list that is not blank: its position and the rows that hold it."""
-    rows = pd.Series(np.arange(len(values))).groupby(values.to_numpy(object)).indices
+    rows = pd.Series(np.arange(len(values))).groupby(values.array).indices
     return [
         (i, np.asarray(rows[name], dtype=np.int64)) for i, name in enumerate(names) if name in rows
     ]

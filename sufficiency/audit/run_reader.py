@@ -162,7 +162,7 @@ def plain(frame: pd.DataFrame, required: str) -> pd.DataFrame:
         elif name == "cohort":
             done[name] = pd.to_numeric(values).to_numpy(dtype=np.int64)
         else:
-            done[name] = values.astype("str").fillna("").to_numpy(dtype=object)
+            done[name] = values.astype("str").fillna("").array
     return pd.DataFrame(done)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sufficiency.plan.tables import Plan
@@ -28,9 +30,9 @@ def as_written(frame: pd.DataFrame) -> pd.DataFrame:
     ):
         for column in columns:
             if column in result:
-                years = result[column].to_numpy()
-                names = {int(y): label(int(y)) if y >= 0 else "" for y in pd.unique(years)}
-                result[column] = [names[int(y)] for y in years]
+                codes, years = pd.factorize(result[column].to_numpy())
+                names = [label(int(y)) if y >= 0 else "" for y in years]
+                result[column] = [names[code] for code in codes.tolist()]
     return result
 
 
@@ -39,9 +41,9 @@ def as_read(frame: pd.DataFrame) -> pd.DataFrame:
     result = frame.copy()
     for column in (*ACADEMIC_YEARS, *FINANCIAL_YEARS):
         if column in result:
-            text = result[column].fillna("").astype(str)
-            years = {y: parse_year(y) if y else -1 for y in text.unique()}
-            result[column] = text.map(years).astype("int64")
+            codes, distinct = pd.factorize(result[column].fillna("").astype(str))
+            years = np.array([parse_year(y) if y else -1 for y in distinct], dtype="int64")
+            result[column] = years[codes]
     return result
 
 
@@ -123,7 +125,23 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 
 def write_words(written: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV for people and spreadsheets; years stand in it as text."""
-    as_words(written).to_csv(path, index=False, float_format=CSV_NUMBERS, lineterminator="\n")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(written.columns)
+        writer.writerows(zip(*(_cells(written[name]) for name in written.columns), strict=True))
+
+
+def _cells(column: pd.Series[Any]) -> list[Any]:
+    """A column as it stands in a CSV file: each word looked at once, nothing where a value is
+    missing."""
+    if pd.api.types.is_float_dtype(column.dtype):
+        numbers = column.to_numpy(dtype=float, na_value=np.nan).tolist()
+        return ["" if number != number else CSV_NUMBERS % number for number in numbers]
+    if pd.api.types.is_string_dtype(column.dtype):
+        codes, distinct = pd.factorize(column)
+        words = [*(no_formula(str(word)) for word in distinct), ""]
+        return [words[code] for code in codes.tolist()]
+    return column.astype(object).where(column.notna(), "").tolist()
 
 
 def as_words(frame: pd.DataFrame) -> pd.DataFrame:

@@ -425,23 +425,24 @@ def _gaps(
     older = {q.model.phase_name(g) for g in q.model.transition_points if g >= 12}
 
     def tidy(frame: pd.DataFrame) -> pd.DataFrame:
-        needing = frame[frame["tier"] >= 2]
+        wanted = [c for c in (*key, "need", "kind", "children") if c in frame]
+        needing = frame.loc[frame["tier"] >= 2, wanted]
         return needing.assign(designation=needing["need"].map(designation))
 
-    def local(frame: pd.DataFrame) -> pd.Series:
-        needing = tidy(frame)
+    def local(needing: pd.DataFrame) -> pd.Series:
         suits = needing["kind"].isin(LOCAL_STATE_SPECIALIST) | (
             needing["kind"].isin(LOCAL_SUITABLE_FROM_YEAR_12) & needing["phase"].isin(older)
         )
         return needing[suits].groupby(key)["children"].sum()
 
-    needing = tidy(pd.concat([placements, unmet])).groupby(key)["children"].sum()
+    placed = tidy(placements)
+    needing = pd.concat([placed, tidy(unmet)]).groupby(key)["children"].sum()
     frame = pd.DataFrame({"children_needing": needing})
-    frame["in_local_state_places"] = local(placements)
+    frame["in_local_state_places"] = local(placed)
     frame = frame.fillna(0.0)
     frame["gap"] = frame["children_needing"] - frame["in_local_state_places"]
     if without is not None:
-        frame["in_local_state_places_without_schemes"] = local(without.placements)
+        frame["in_local_state_places_without_schemes"] = local(tidy(without.placements))
         frame = frame.fillna(0.0)
     else:
         frame["in_local_state_places_without_schemes"] = frame["in_local_state_places"]
@@ -454,20 +455,22 @@ def _gaps(
 # ------------------------------------------------------------------ places and schemes
 
 
-def _offered_now(q: Question, answer: Answer, p: int, t: int) -> float:
-    total = 0.0
-    for s in np.flatnonzero(q.schemes["provision"].to_numpy() == p):
-        opened = answer.opens[s]
-        if 0 <= opened <= t:
-            fill = q.fill[s]
-            share = float(fill[min(t - opened, len(fill) - 1)])
-            total += float(q.schemes["places"].to_numpy(float)[s]) * share
+def _offered(q: Question, answer: Answer) -> Floats:
+    """Places of open schemes by provision and column."""
+    total = np.zeros((len(q.provisions), q.years + 1))
+    schemes = zip(q.schemes["provision"], q.schemes["places"], q.fill, answer.opens, strict=True)
+    for provision, places, fill, opened in schemes:
+        if opened >= 0:
+            age = np.arange(q.years + 1 - opened)
+            share = np.asarray(fill, dtype=float)[np.minimum(age, len(fill) - 1)]
+            total[int(provision), opened:] += float(places) * share
     return total
 
 
 def _occupancy(q: Question, answer: Answer, placements: pd.DataFrame) -> pd.DataFrame:
     base = q.settings.base_year
-    count = placements.groupby(["provision", "academic_year"])["children"].sum()
+    count = placements.groupby(["provision", "academic_year"])["children"].sum().to_dict()
+    offered = _offered(q, answer)
     rows = []
     standing = zip(
         q.provisions["provision"], q.provisions["name"], q.provisions["kind"], strict=True
@@ -478,7 +481,7 @@ def _occupancy(q: Question, answer: Answer, placements: pd.DataFrame) -> pd.Data
         for t in range(q.years + 1):
             children = float(count.get((provision, base + t), 0.0))
             places = float(q.places[p, t])
-            scheme = _offered_now(q, answer, p, t)
+            scheme = float(offered[p, t])
             others = float(q.taken_by_others[p, t])
             over = beyond = 0.0
             vacant = float("nan")
@@ -604,11 +607,12 @@ def _yearly_costs(q: Question, answer: Answer) -> pd.DataFrame:
             .assign(ledger=ledger, line=line)
         )
     rows: list[tuple[int, str, str, str, float]] = []
+    built = _offered(q, answer)
     standing = zip(q.provisions["kind"], q.provisions["inside"], strict=True)
     for p, (kind_name, inside) in enumerate(standing):
         funding = float(q.model.for_kind("place_funding", kind_name))
         for t in range(q.years + 1):
-            offered = _offered_now(q, answer, p, t) if inside else 0.0
+            offered = float(built[p, t]) if inside else 0.0
             places = float(q.funded_places[p, t]) + offered
             rows.append((t, kind_name, "dsg", "place_funding", funding * places))
             if inside and kind_name in ("specialist_base", "state_special"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ __all__ = [
     "LEAST_THRESHOLD",
     "THRESHOLD",
     "Release",
+    "prepare_beside",
     "publish",
     "write_document",
     "write_geopackage",
@@ -45,6 +48,22 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def prepare_beside(*modules: str) -> None:
+    """Load modules of this package and start the charts, in a thread of its own.
+
+    Both take a while; while a solver works, the other core is free. Whatever goes wrong is said
+    when a report is made.
+    """
+
+    def prepare() -> None:
+        with contextlib.suppress(Exception):
+            for name in modules:
+                import_module(f"sufficiency.reports.{name}")
+            import_module("sufficiency.reports.charts").prepare()
+
+    threading.Thread(target=prepare).start()
+
+
 def write_reports(run_folder: Path) -> list[Path]:
     """Write report.html, workbook.xlsx and plan.gpkg into a run folder, from its tables.
 
@@ -57,7 +76,6 @@ def write_reports(run_folder: Path) -> list[Path]:
         InputError: when the folder is no run folder, a table is missing or damaged, or a file
             cannot be written.
     """
-    from sufficiency.reports.document import write_document
     from sufficiency.reports.facts import Run
     from sufficiency.reports.geopackage import write_geopackage
     from sufficiency.reports.page import write_report
@@ -71,5 +89,7 @@ def write_reports(run_folder: Path) -> list[Path]:
         write_geopackage(run, folder),
     ]
     if run.business_case is not None:
+        from sufficiency.reports.document import write_document
+
         written.append(write_document(run, folder))
     return written

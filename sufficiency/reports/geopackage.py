@@ -98,11 +98,10 @@ def year_column(measure: str, year: int) -> str:
 
 def area_shapes(run: Run) -> dict[str, BaseGeometry]:
     """The surroundings of every area's centre, inside the authority; edges are approximate."""
-    data = place_map.collect(run)
-    if data is None:
-        return {}
-    cells = dict(zip(data.cells["point"], data.cells["geometry"], strict=True))
     table = run.table("areas")
+    if table.empty:
+        return {}
+    cells = place_map.surroundings(table, place_map.land_of(run, table))
     return {
         str(area): cells[x, y]
         for area, x, y in zip(table["area"], table["easting"], table["northing"], strict=True)

@@ -74,13 +74,13 @@ class Layout:
 
     def group_of(self, kinds: pd.Series, year_groups: pd.Series) -> pd.Series:
         """Name of the group of each row; empty where the return does not count it."""
-        kind, year_group = kinds.to_numpy(), year_groups.to_numpy(int)
-        found = np.full(len(kinds), "", dtype=object)
+        of_kind, every_kind = pd.factorize(kinds)
+        of_year_group, every = pd.factorize(year_groups.to_numpy(int))
+        found = np.full((len(every_kind), len(every)), "", dtype=object)
         for group in self.groups:
-            inside = np.isin(kind, list(group.kinds))
-            inside &= (year_group >= group.lowest) & (year_group <= group.highest)
-            found[inside] = group.name
-        return pd.Series(found, index=kinds.index, dtype="str")
+            inside = np.array([kind in group.kinds for kind in every_kind], dtype=bool)
+            found[np.ix_(inside, (every >= group.lowest) & (every <= group.highest))] = group.name
+        return pd.Series(found[of_kind, of_year_group], index=kinds.index, dtype="str")
 
 
 # ------------------------------------------------------------------ school capacity survey
@@ -275,6 +275,8 @@ def everyone(plan: Plan) -> pd.DataFrame:
     Columns: academic_year, area, locality, need, tier, year_group, phase, cohort, provision, kind
     (``unmet``, and an empty provision, for those without a suitable place), children.
     """
+    if plan.unmet.empty:
+        return plan.placements
     without = plan.unmet.assign(provision="", kind=UNMET)
     return pd.concat([plan.placements, without[plan.placements.columns]], ignore_index=True)
 
@@ -306,11 +308,11 @@ def year_columns(frame: pd.DataFrame) -> list[int]:
 
 
 def _age_group(year_groups: pd.Series) -> pd.Series:
-    age = year_groups.to_numpy(int) + 4
-    found = np.full(len(age), AGE_GROUPS[0][0], dtype=object)
+    at, every = pd.factorize(year_groups.to_numpy(int) + 4)
+    found = np.full(len(every), AGE_GROUPS[0][0], dtype=object)
     for name, least, most in AGE_GROUPS:
-        found[(age >= least) & (age <= most)] = name
-    return pd.Series(found, index=year_groups.index, dtype="str")
+        found[(every >= least) & (every <= most)] = name
+    return pd.Series(found[at], index=year_groups.index, dtype="str")
 
 
 def scap_forecast(run: Run, phase: str) -> pd.DataFrame:

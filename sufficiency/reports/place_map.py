@@ -99,10 +99,8 @@ def collect(run: Run) -> MapData | None:
     areas = run.table("areas")
     if areas.empty:
         return None
-    points = MultiPoint(areas[["easting", "northing"]].to_numpy(float))
     guessed = run.boundary is None
-    land = run.boundary if run.boundary is not None else points.convex_hull.buffer(2000.0)
-    assert land is not None
+    land = land_of(run, areas)
     provisions, far = _provisions(run, land)
     schemes = _schemes(run)
     used = set(schemes["site"])
@@ -118,6 +116,13 @@ def collect(run: Run) -> MapData | None:
         sites=sites[~sites["site"].isin(used)].reset_index(drop=True),
         schemes=schemes,
     )
+
+
+def land_of(run: Run, areas: pd.DataFrame) -> BaseGeometry:
+    """The authority; where its boundary is not known, what lies around the centres of its areas."""
+    if run.boundary is not None:
+        return run.boundary
+    return MultiPoint(areas[["easting", "northing"]].to_numpy(float)).convex_hull.buffer(2000.0)
 
 
 def of_layers(

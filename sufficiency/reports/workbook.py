@@ -203,6 +203,7 @@ def write_sheets(
                 "strings_to_formulas": False,
                 "strings_to_urls": False,
                 "strings_to_numbers": False,
+                "in_memory": True,
             },
         )
         book.set_properties(

@@ -273,29 +273,33 @@ def write_table(frame: pd.DataFrame, name: str, path: Path) -> None:
     text = _as_text(frame, table)
     with replacing(path) as aside:
         if path.suffix.lower() == ".parquet":
-            for column in text:
-                if table.column(str(column)).type in _NUMERIC:
-                    text[column] = frame[column].array
-            text.to_parquet(aside, index=False)
+            typed = {
+                column: frame[column].array
+                if table.column(column).type in _NUMERIC
+                else pd.Series(cells, dtype="str")
+                for column, cells in text.items()
+            }
+            pd.DataFrame(typed).to_parquet(aside, index=False)
         else:
             aside.write_bytes(_csv_bytes(text))
 
 
-def _as_text(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+def _as_text(frame: pd.DataFrame, table: Table) -> dict[str, list[str]]:
+    """Cells of the columns that the manifest knows, in its order."""
     texts = {}
     for column in table.columns:
         if column.name in frame:
             codes, values = pd.factorize(_hashable(frame[column.name]))
             written = [*(cell_text(value, column.type) for value in values), ""]
-            texts[column.name] = pd.Series([written[code] for code in codes], dtype="str")
-    return pd.DataFrame(texts)
+            texts[column.name] = [written[code] for code in codes.tolist()]
+    return texts
 
 
-def _csv_bytes(text: pd.DataFrame) -> bytes:
+def _csv_bytes(text: dict[str, list[str]]) -> bytes:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(text.columns)
-    writer.writerows(zip(*(text[column].tolist() for column in text), strict=True))
+    writer.writerow(text)
+    writer.writerows(zip(*text.values(), strict=True))
     return buffer.getvalue().encode("utf-8")
 
 

@@ -98,29 +98,34 @@ def of_outcome(outcome: Any) -> Result:
 
 
 def product(asked: Result, watch: Watch) -> Result:
-    """``optimise`` from Python, then the run folder and its reports: all that a run does.
+    """``optimise`` from Python, then the run folder and its reports: all that the command does.
 
-    ``answered`` are the seconds until the audited plan is in hand.
+    ``answered`` are the seconds until the audited plan is in hand, in the run folder where there
+    is one.
     """
     from sufficiency.pipeline import load_scenario, optimise, write_results
-    from sufficiency.reports import write_reports
+    from sufficiency.reports import prepare_beside, write_reports
 
+    written = asked.get("folder_and_reports", True)
     watch.step("Reading the tables")
     loaded = load_scenario(asked["scenario"])
+    if written:
+        prepare_beside("page", "workbook", "geopackage")
     plan = optimise(
         loaded,
         gap=asked["gap"],
         time_limit=asked["time_limit"],
         threads=asked["threads"],
         whole_children=asked.get("whole_children", False),
+        audited=not written,
         on_progress=watch.told,
     )
     answered = time.time() - watch.started
-    if not asked.get("folder_and_reports", True):
+    if not written:
         return watch.closed({**of_plan(plan), "answered": answered})
-    watch.step("Writing and auditing the run folder")
     with tempfile.TemporaryDirectory() as folder:
-        run = write_results(plan, loaded, Path(folder) / "run", report=False)
+        run = write_results(plan, loaded, Path(folder) / "run", report=False, on_step=watch.told)
+        answered = time.time() - watch.started
         watch.step("Reports")
         write_reports(run)
     return watch.closed({**of_plan(plan), "answered": answered})

@@ -16,8 +16,8 @@ LEVELS = (0.05, 0.01, 0.005, 0.0025, 0.001)
 SOLVER_STEPS = ("Searching", "Placing", "Solver", "Solving")
 """First words of the steps in which the solver works."""
 
-AFTER_THE_ANSWER = ("Writing and auditing the run folder", "Reports")
-"""Steps that come when the audited plan is in hand."""
+AFTER_THE_ANSWER = ("Reports",)
+"""Steps that come when the audited plan stands in its folder."""
 
 LOG_POINTS = 40
 """Points of a log that are kept in the raw results."""

@@ -14,6 +14,7 @@ import pytest
 
 from sufficiency.pipeline import optimise, write_results
 from sufficiency.placement.model import build
+from sufficiency.plan import read_run
 from sufficiency.rules import Preference, WhatIf
 from sufficiency.solving import SolveOptions, StandardForm, decomposition, solve
 from tests.tiny import (
@@ -242,6 +243,16 @@ def test_progress_is_told_in_words() -> None:
     optimise(several_schemes(), gap=0.0, on_progress=lambda step, _: steps.append(step))
     assert steps[0] == "Preparing cohorts and places" and steps[-1] == "Auditing the plan"
     assert "Searching for the best schemes" in steps
+
+
+def test_an_audit_that_is_left_to_the_run_folder_is_made_there(tmp_path: Path) -> None:
+    loaded, steps = several_schemes(), []
+    plan = optimise(loaded, gap=0.0, audited=False, on_progress=lambda step, _: steps.append(step))
+    assert "audit" not in plan.stamp and "Auditing the plan" not in steps
+    told: list[str] = []
+    write_results(plan, loaded, tmp_path / "run", report=False, on_step=told.append)
+    assert told == ["Writing the run folder", "Auditing the plan"]
+    assert plan.stamp["audit"]["passed"] and read_run(tmp_path / "run").stamp["audit"]["passed"]
 
 
 def test_marginal_value_of_a_place_is_what_one_more_saves() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -155,8 +156,8 @@ def _occupancy_table(run: Run, limited: pd.DataFrame, kinds: Sequence[str], fold
             continue
         rows.append(Row(KINDS[kind]))
         for (_, name), mine in part.groupby(["provision", "name"], sort=False):
-            by_year = mine.set_index("academic_year")
-            rows.append(Row(str(name), [_occupancy_cell(by_year, year) for year in run.years]))
+            by_year = {as_int(row["academic_year"]): row for row in mine.to_dict("records")}
+            rows.append(Row(str(name), [_occupancy_cell(by_year.get(y)) for y in run.years]))
     heads = [f"{year_label(y)}{' actual' if y == run.base else ''}" for y in run.years]
     return Table(
         caption="Children / places by provision and academic year, with the plan's schemes",
@@ -168,10 +169,9 @@ def _occupancy_table(run: Run, limited: pd.DataFrame, kinds: Sequence[str], fold
     )
 
 
-def _occupancy_cell(by_year: pd.DataFrame, year: int) -> Cell:
-    if year not in by_year.index:
+def _occupancy_cell(row: Mapping[Any, Any] | None) -> Cell:
+    if row is None:
         return Cell(fmt.NONE, "not applicable")
-    row = by_year.loc[year]
     places = as_float(row["commissioned_places"]) + as_float(row["scheme_places"])
     if math.isnan(places):
         places = as_float(row["scheme_places"])
