@@ -227,8 +227,8 @@ def _why_together_differs(case: BusinessCase) -> str:
     held = gain and fees_alone < fees
     reason = ", where other schemes do part of its work" if held else ""
     return (
-        f"{said}{reason}: fees change by {_signed(-fees_alone)} a place, in today's value. All "
-        f"together are set against doing nothing: fees change by {_signed(-fees)} a place.{last}"
+        f"{said}{reason}: fees {_moved(-fees_alone)} a place, in today's value. All together are "
+        f"set against doing nothing: fees {_moved(-fees)} a place.{last}"
     )
 
 
@@ -265,7 +265,7 @@ def _number(case: BusinessCase, subject: str) -> str:
             else ""
         )
         + f"; optimism bias adds {fmt.pounds(built)}, in today's value.",
-        f"Fees change by {_signed(fees)} and transport by {_signed(transport)}, in today's value.",
+        f"Fees {_moved(fees)} and transport costs {_moved(transport)}, in today's value.",
         (
             f"Money is back {_years(payback)} after the first capital."
             if math.isfinite(payback)
@@ -273,6 +273,7 @@ def _number(case: BusinessCase, subject: str) -> str:
             "counted."
         ),
     ]
+    beyond = []
     for verb, sign in (("spares", 1), ("adds", -1)):
         changed = [
             f"{fmt.child_years(sign * change)} {_lower(words)}"
@@ -281,7 +282,9 @@ def _number(case: BusinessCase, subject: str) -> str:
             if sign * change > SMALL
         ]
         if changed:
-            parts.append(f"Beyond money it {verb} {fmt.in_words(changed)}.")
+            beyond.append(f"{verb} {fmt.in_words(changed)}")
+    if beyond:
+        parts.append(f"Beyond money it {', and it '.join(beyond)}.")
     return " ".join(parts)
 
 
@@ -292,6 +295,13 @@ def case_overrun(case: BusinessCase, subject: str) -> float:
 
 def _years(number: float) -> str:
     return f"{number:g} {'year' if number == 1 else 'years'}" if number >= 1 else "at once"
+
+
+def _moved(pounds: float) -> str:
+    """What a cost that is spoken of in the plural does: ``fall by £1.2 million``."""
+    if abs(pounds) < 0.5:
+        return "stay as they are"
+    return f"{'rise' if pounds > 0 else 'fall'} by {fmt.pounds(abs(pounds))}"
 
 
 def _signed(pounds: float) -> str:
@@ -615,6 +625,7 @@ def lines_table(run: Run, case: BusinessCase, subject: str) -> Table:
         headers=["Line", *(NAMES[o] for o in options)],
         rows=rows,
         source=_file("lines"),
+        dense=True,
     )
 
 

@@ -38,6 +38,12 @@ from sufficiency.vocabulary import academic_year_label as year_label
 # ------------------------------------------------------------------ occupancy
 
 
+def _vacant(room: float) -> str:
+    """How many places stand vacant, as the beginning of a sentence that goes on with "of"."""
+    number = round(room)
+    return f"{number:,} {'place is' if number == 1 else 'places are'} vacant" if number else "none"
+
+
 def occupancy(run: Run) -> Section:
     """Children and places of each provision by year."""
     question = "How full are the schools?"
@@ -69,8 +75,8 @@ def occupancy(run: Run) -> Section:
         answer = "No provision is over its commissioned places in any planned year."
     number = (
         f"{fmt.children(as_float(planned[worst]))} above commissioned places in "
-        f"{year_label(worst)}. State special schools and bases have {fmt.places(room)} vacant of "
-        f"{fmt.whole(offered)} in {year_label(run.last)}."
+        f"{year_label(worst)}. In {year_label(run.last)} {_vacant(room)} of {fmt.whole(offered)} "
+        "at state special schools and bases."
     )
     sure = (
         "Commissioned places are the authority's figures. A school that is named in a plan must "
