@@ -726,11 +726,21 @@ def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
     sheet = (297 - 17 - 16) / 25.4 * 96
     assert max(tall) < sheet
     stretched = browser.evaluate(
-        "(() => { const f = document.querySelector('#map figure');"
+        "(() => { const f = document.querySelector('figure:not(.map):has(.wide svg)');"
         " f.querySelector('.wide svg').setAttribute('viewBox', '0 0 500 2500');"
         " return f.getBoundingClientRect().height })()"
     )
     assert 0.7 * sheet < stretched < sheet
+    # Two maps stand on one sheet, however tall the authority is, and no drawing is shown twice.
+    maps = browser.evaluate(
+        "[...document.querySelectorAll('figure.map')].map(f => {"
+        " f.querySelector('.paper svg').setAttribute('viewBox', '0 0 500 2500');"
+        " return [f.getBoundingClientRect().height,"
+        "  [...f.querySelectorAll('div')].filter(d => d.getClientRects().length).length] })"
+    )
+    assert len(maps) == 2
+    assert sum(height for height, _ in maps) < 0.95 * sheet
+    assert [shown for _, shown in maps] == [1, 1]
     browser.call("Emulation.setEmulatedMedia", media="")
     sheets = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
     assert len(sheets["data"]) > 50_000

@@ -137,6 +137,7 @@ def _ranked(finding: Finding) -> Section:
                  "Lost without it", "Cost of insisting"],
         rows=rows,
         source=f"{TABLES}/schemes.csv",
+        dense=len(table) > charts.ABOVE,
         text_columns=frozenset({1, 4}),
     )  # fmt: skip
     return Section(
