@@ -25,6 +25,7 @@ from sufficiency.reports.blocks import HeatMap, HeatRow
 from sufficiency.reports.facts import Run
 from sufficiency.reports.sections import sections
 from sufficiency.reports.sections.children import _gap_map, _schemes_sentence
+from sufficiency.reports.sections.provision import vacancy
 from sufficiency.vocabulary import KINDS, STATEMENT
 from tests import tiny
 from tests.reports.browser import Browser, chromium
@@ -589,6 +590,16 @@ def test_dates_of_late_schemes_stand_clear_of_their_marks(
     browser.open(page, 1280)
     assert browser.evaluate(LOOK) == []
     assert drawn.count("Sept 2035") == 2
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [(0.3, "none of the 1,424"), (1.2, "1 of the 1,424"), (24, "24 of the 1,424")],
+)
+def test_vacant_places_are_said_in_whole_places(room: float, words: str) -> None:
+    verb = "are" if room > 2 else "is"
+    places = f"{words} places at state special schools and bases {verb} vacant"
+    assert vacancy(room, 1424.0) == places
 
 
 def test_half_a_child_is_shaded_and_no_nought() -> None:

@@ -38,10 +38,13 @@ from sufficiency.vocabulary import academic_year_label as year_label
 # ------------------------------------------------------------------ occupancy
 
 
-def _vacant(room: float) -> str:
-    """How many places stand vacant, as the beginning of a sentence that goes on with "of"."""
+def vacancy(room: float, offered: float) -> str:
+    """How many of the places on offer at state special schools and bases stand vacant."""
     number = round(room)
-    return f"{number:,} {'place is' if number == 1 else 'places are'} vacant" if number else "none"
+    return (
+        f"{f'{number:,}' if number else 'none'} of the {fmt.whole(offered)} places at state "
+        f"special schools and bases {'are' if number > 1 else 'is'} vacant"
+    )
 
 
 def occupancy(run: Run) -> Section:
@@ -75,8 +78,7 @@ def occupancy(run: Run) -> Section:
         answer = "No provision is over its commissioned places in any planned year."
     number = (
         f"{fmt.children(as_float(planned[worst]))} above commissioned places in "
-        f"{year_label(worst)}. In {year_label(run.last)} {_vacant(room)} of {fmt.whole(offered)} "
-        "at state special schools and bases."
+        f"{year_label(worst)}. In {year_label(run.last)} {vacancy(room, offered)}."
     )
     sure = (
         "Commissioned places are the authority's figures. A school that is named in a plan must "
