@@ -163,10 +163,15 @@ def _paying(case: BusinessCase) -> list[str]:
     ]  # fmt: skip
 
 
+def _chosen(case: BusinessCase) -> int:
+    """How many schemes the plan chose, looked at or not."""
+    return len([s for s in str(_row(case, PACKAGE, THIS)["schemes"]).split("|") if s])
+
+
 def _paying_words(run: Run, case: BusinessCase) -> str:
     single, paying = _single(case), _paying(case)
     count, pays = len(single), len(paying)
-    whole = len([s for s in str(_row(case, PACKAGE, THIS)["schemes"]).split("|") if s])
+    whole = _chosen(case)
     if count == 1:
         does = "pays for itself" if paying else "does not pay for itself in money"
         if whole <= 1:
@@ -426,13 +431,17 @@ def _worth_chart(run: Run, case: BusinessCase) -> Figure:
     worth = {s: as_float(_row(case, s, THIS)["net_present_value_pounds"]) for s in single}
     order = sorted(single, key=lambda s: (-worth[s], name_of(run, s)))
     paying = len(_paying(case))
-    title = "Taken one at a time, " + (
-        "every scheme pays for itself"
-        if paying == len(order)
-        else "no scheme pays in money"
-        if not paying
-        else f"{paying} of {len(order)} schemes {'pays' if paying == 1 else 'pay'}"
-    )
+    pay = "pays" if paying == 1 else "pay"
+    if len(order) < _chosen(case):
+        title = f"One by one, {paying} of {len(order)} schemes looked at {pay}"
+    else:
+        title = "Taken one at a time, " + (
+            "every scheme pays for itself"
+            if paying == len(order)
+            else "no scheme pays in money"
+            if not paying
+            else f"{paying} of {len(order)} schemes {pay}"
+        )
     names = [name_of(run, s) for s in order]
     values = [worth[s] for s in order]
     words = [_signed(v) for v in values]
