@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import math
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
 import scipy.sparse as sp
+from threadpoolctl import ThreadpoolController
 
 from sufficiency.solving.highs import Bools, Floats
 from sufficiency.solving.prices import Prices
@@ -201,11 +206,12 @@ class Climb:
             while True:
                 heat, most_steps = cooling.steps[number]
                 temperature, start = heat * scale, point
-                found = scipy.optimize.minimize(
-                    smooth, point, (part, temperature), jac=True, method="L-BFGS-B",
-                    bounds=bounds, options={"maxiter": most_steps, "maxfun": 2 * most_steps,
-                                            "maxcor": CORRECTIONS, "ftol": 1e-9},
-                )  # fmt: skip
+                with _on_one_core():
+                    found = scipy.optimize.minimize(
+                        smooth, point, (part, temperature), jac=True, method="L-BFGS-B",
+                        bounds=bounds, options={"maxiter": most_steps, "maxfun": 2 * most_steps,
+                                                "maxcor": CORRECTIONS, "ftol": 1e-9},
+                    )  # fmt: skip
                 point = found.x
                 prices = self._at(point * unit, switches, part, temperature)
                 missed = self._missed(prices, switches, part)
@@ -311,6 +317,47 @@ class Climb:
 
 class _Stopped(Exception):
     """The owner of the climb asked for its end."""
+
+
+class _OneCore:
+    """Keeps the linear algebra of climbs to the core that each runs on.
+
+    Its matrices are some tens of rows: threads for them take longer to wake than to work, stand in
+    the way of whatever runs beside, and round sums as they happen to share them out. Climbs in two
+    threads may overlap, so the first to begin sets it and the last to end undoes it; both in one
+    thread kept for it, since only the one that set a limit may undo it.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._keeper = ThreadPoolExecutor(max_workers=1)
+        self._limit = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if not self._inside:
+                self._keeper.submit(self._set).result()
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._keeper.submit(self._limit.close).result()
+
+    def _set(self) -> None:
+        self._limit.enter_context(_blas().limit(limits=1, user_api="blas"))
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    """The libraries that are loaded, looked for once."""
+    return ThreadpoolController()
+
+
+_on_one_core = _OneCore()
 
 
 class _Part:

@@ -11,6 +11,8 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+import scipy.optimize
+from threadpoolctl import threadpool_info
 
 from sufficiency.placement.model import build
 from sufficiency.placement.structure import hints
@@ -99,6 +101,40 @@ def test_climbs_towards_the_least_of_their_cuts_raise_it(
     assert least[-1] > least[0]
     costs = [exactly(small, switches) for switches in schedules]
     assert max(*least, *bounds) <= min(costs) * (1 + 1e-9)
+
+
+def test_climbs_keep_their_linear_algebra_to_one_core(
+    parts: Parts, schedules: list[np.ndarray]
+) -> None:
+    """Two at once as well; when the last has ended, others may use all cores again."""
+
+    def cores() -> set[int]:
+        return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+    seen: list[set[int]] = []
+    minimise = scipy.optimize.minimize
+
+    def watched(*given: Any, **named: Any) -> Any:
+        seen.append(cores())
+        found = minimise(*given, **named)
+        seen.append(cores())
+        return found
+
+    before = cores()
+    if before <= {1}:
+        pytest.skip("linear algebra has one core here, or no library that takes a number of them")
+    with patch("scipy.optimize.minimize", watched):
+        climbs = [
+            threading.Thread(target=parts.climb.climb, args=(parts.guide, switches, STOP))
+            for switches in schedules[:2]
+        ]
+        for climb in climbs:
+            climb.start()
+        for climb in climbs:
+            climb.join()
+    assert seen
+    assert all(one == {1} for one in seen)
+    assert cores() == before
 
 
 def test_a_climb_that_is_stopped_or_out_of_time_says_so(

@@ -174,7 +174,9 @@ def test_a_search_ended_at_any_moment_has_a_plan_and_a_bound_that_holds(
     small: tuple[StandardForm, Structure], optimum: float, alone: float, way: str, n: int
 ) -> None:
     outcome, log = ended(small, way, n)
-    assert outcome.status == way
+    # What is proven by the very step in which a limit is reached is proven all the same.
+    proven = way != "interrupted" and outcome.gap <= OPTIONS.gap
+    assert outcome.status == ("optimal" if proven else way)
     keeps_to(small[0], outcome)
     assert outcome.bound <= optimum * (1 + NEAR)
     assert optimum <= outcome.objective * (1 + NEAR)
