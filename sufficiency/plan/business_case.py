@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sufficiency.plan.run_folder import as_read, write_tables
+from sufficiency.plan.run_folder import as_read, stamp_text, write_tables
 from sufficiency.problems import InputError, Problem
 from sufficiency.writing import folder_aside
 
@@ -104,8 +104,7 @@ class BusinessCase:
         target = run_folder / FOLDER
         with folder_aside(target, "the business case") as aside:
             write_tables({file_of(name): getattr(self, name) for name in self.table_names()}, aside)
-            text = json.dumps(self.stamp, indent=2, ensure_ascii=False)
-            (aside / STAMP).write_text(text + "\n", encoding="utf-8")
+            (aside / STAMP).write_text(stamp_text(self.stamp), encoding="utf-8")
             if target.exists():
                 # What reports noted beside the tables, such as the document's fingerprint, stays.
                 for path in sorted(target.iterdir()):

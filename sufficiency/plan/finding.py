@@ -17,7 +17,7 @@ from typing import Any, Final
 import geopandas
 import pandas as pd
 
-from sufficiency.plan.run_folder import as_read, write_tables
+from sufficiency.plan.run_folder import as_read, stamp_text, write_tables
 from sufficiency.problems import InputError, Problem
 from sufficiency.writing import OTHER_FOLDER, folder_aside
 
@@ -62,8 +62,7 @@ class Finding:
         refuse_other(folder)
         with folder_aside(folder, "the result", OTHER_FOLDER) as aside:
             write_tables(self.tables, aside / TABLES)
-            text = json.dumps(self._head(), indent=2, ensure_ascii=False, default=_plain)
-            (aside / MARKER).write_text(text + "\n", encoding="utf-8")
+            (aside / MARKER).write_text(stamp_text(self._head()), encoding="utf-8")
             if finish is not None:
                 finish(aside)
             if (folder / ANSWERS).is_dir():
@@ -123,7 +122,3 @@ def read_finding(folder: Path) -> Finding:
                      "give a folder that a study wrote, or run the study again.",
                      file=str(folder), value=str(error))]
         ) from error  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else str(value)

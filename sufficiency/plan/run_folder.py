@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -100,14 +101,26 @@ def refuse_unsafe(folder: Path) -> None:
 
 def write_stamp(stamp: Mapping[str, Any], folder: Path) -> None:
     """Write run.json."""
-    text = json.dumps(stamp, indent=2, ensure_ascii=False, default=_plain)
-    (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+    (folder / MARKER).write_text(stamp_text(stamp), encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):
-        return value.item()
-    return str(value)
+def stamp_text(stamp: Mapping[str, Any]) -> str:
+    """A stamp as JSON that strict readers take.
+
+    JSON has no infinite numbers, such as the bound of a search that proved none: they stand as the
+    words ``inf``, ``-inf`` and ``nan``, which ``float`` reads back.
+    """
+    kept = _strict(stamp)
+    return json.dumps(kept, indent=2, ensure_ascii=False, default=str, allow_nan=False) + "\n"
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _strict(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(part) for part in value]
+    plain = value.item() if hasattr(value, "item") else value
+    return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:

@@ -764,7 +764,7 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     """
     # Many schemes: the name beside its bar and not above it, or they would fill a sheet of paper.
     beside = width >= NARROW and len(rows) > ABOVE
-    step, first, left = (23, 14, 336) if beside else (46, 33, 0)
+    step, first, left = (23, 14, 356) if beside else (46, 33, 0)
     frame = rows.reset_index(drop=True).copy()
     height = step * len(frame) + 8
     frame["row"] = [step * i + first for i in range(len(frame))]
@@ -774,7 +774,7 @@ def schedule(rows: pd.DataFrame, years: Sequence[int], width: int) -> Any:
     frame["open_at"] = frame["opens"] + 5 / 12
     frame["end"] = end + 5 / 12
     letters = int(((left - 6) if beside else width - 20) / (5.2 if beside else 6.1))
-    dot = "  \N{MIDDLE DOT}  "
+    dot = " \N{MIDDLE DOT} "
     details = [f"{dot}{d}" if width >= NARROW else "" for d in frame["detail"]]
     frame["label"] = [
         name + detail if len(name + detail) <= letters
@@ -1084,17 +1084,21 @@ def ranges(
 ) -> Any:
     """A bar from the least to the greatest value, with a mark for the plan as it is.
 
+    Names stand above their bars; those of many bars on a wide page beside them.
+
     Args:
         rows: (name, low, middle, high, words).
         width: of the page in pixels.
         unit: of the axis.
         number_format: d3 format of the axis.
     """
-    row_height = 42
+    beside = width >= NARROW and len(rows) > ABOVE
+    row_height, first = (BESIDE_STEP, BESIDE_STEP // 2) if beside else (42, 28)
+    left = min(6.0 * max(len(name) for name, *_ in rows) + 8, 0.5 * width) if beside else 0.0
     frame = pd.DataFrame(
         [
-            {"row": row_height * i + 28, "name": name, "low": low, "middle": middle, "high": high,
-             "words": words}
+            {"row": row_height * i + first, "name": name, "low": low, "middle": middle,
+             "high": high, "words": words}
             for i, (name, low, middle, high, words) in enumerate(rows)
         ]
     )  # fmt: skip
@@ -1112,21 +1116,25 @@ def ranges(
         ),
     )  # fmt: skip
     base = _chart(frame)
-    inner = width - 24
+    inner = width - 24 - left
+    thick, long = (10, BESIDE_STEP - 3) if beside else (13, 20)
+    letters: dict[str, Any] = (
+        {"fontSize": 11.5, "baseline": "middle"} if beside else {"fontSize": 12.5, "dy": -17}
+    )
     return _layered(
         [
             # At each bar and not through all of them, which would cross the names.
-            base.mark_tick(orient="vertical", color=INK, size=19, thickness=1.5).encode(
+            base.mark_tick(orient="vertical", color=INK, size=long - 1, thickness=1.5).encode(
                 x=alt.XDatum(0), y=y
             ),
-            base.mark_bar(orient="horizontal", size=13, color=SHADES[0]).encode(
+            base.mark_bar(orient="horizontal", size=thick, color=SHADES[0]).encode(
                 x=x, x2=alt.X2("high:Q"), y=y
             ),
-            base.mark_tick(orient="vertical", size=20, thickness=3, color=NAVY).encode(
+            base.mark_tick(orient="vertical", size=long, thickness=3, color=NAVY).encode(
                 x=alt.X("middle:Q"), y=y
             ),
-            base.mark_text(align="left", dy=-17, fontSize=12.5, color=INK).encode(
-                x=alt.value(0), y=y, text=alt.Text("name:N")
+            base.mark_text(align="left", color=INK, **letters).encode(
+                x=alt.value(-left), y=y, text=alt.Text("name:N")
             ),
         ],
         inner,

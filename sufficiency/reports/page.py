@@ -21,8 +21,8 @@ from sufficiency.vocabulary import STATEMENT, academic_year_label
 from sufficiency.writing import file_aside
 
 REPORT = "report.html"
-WIDE, NARROW = 880, 330
-"""Widths in pixels at which a figure is drawn: for a page and for a telephone."""
+WIDE, NARROW, PAPER = 880, 330, 560
+"""Widths in pixels at which a figure is drawn: for a page, for a telephone, and a map for paper."""
 SHOWN_DIFFERENCES = 12
 _AMOUNT = re.compile(r"(£[\d.,]*) (million|billion|thousand)")
 INTERNAL = "INTERNAL: contains small numbers; not for publication"
@@ -224,8 +224,9 @@ def tiles(run: Run) -> list[tuple[str, str]]:
 
 
 def picture(figure: Figure) -> dict[str, Markup]:
-    """A figure drawn for a wide page and for a telephone."""
-    drawn = {"wide": figure.draw(WIDE), "narrow": figure.draw(NARROW)}
+    """A figure drawn for a wide page and for a telephone; a map also for paper, beside its key."""
+    widths = {"wide": WIDE, "narrow": NARROW} | ({"paper": PAPER} if figure.parts else {})
+    drawn = {name: figure.draw(width) for name, width in widths.items()}
     return {name: Markup(inline(svg, figure.alt, figure.parts)) for name, svg in drawn.items()}
 
 

@@ -92,7 +92,6 @@ class Chart:
         series: (position of the row or column, colour, dashed).
         by_row: whether series are rows; else columns.
         axis: what the vertical axis counts.
-        leave_out: last rows that are not drawn, such as an incomplete year.
     """
 
     title: str
@@ -100,7 +99,6 @@ class Chart:
     series: Sequence[tuple[int, str, bool]]
     by_row: bool
     axis: str
-    leave_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +113,7 @@ class Sheet:
         source: the audited table behind it.
         note: stands under the title.
         total: the label of the total row; empty for none.
+        apart: rows below the total that are in none, such as an incomplete year.
     """
 
     name: str
@@ -125,6 +124,7 @@ class Sheet:
     rows: Sequence[Sequence[Any]]
     note: str = ""
     total: str = ""
+    apart: Sequence[Sequence[Any]] = ()
     chart: Chart | None = None
 
 
@@ -332,7 +332,23 @@ def _write_sheet(book: Any, style: _Style, sheet: Sheet, mark: str) -> None:
     page.set_row(HEADER_ROW, LINE_POINTS * heads + 3)
     page.freeze_panes(first, _fixed_columns(sheet))
     page.repeat_rows(HEADER_ROW)
-    for row, values in enumerate(sheet.rows, start=first):
+    _write_rows(page, style, sheet, sheet.rows, first)
+    if not sheet.rows:
+        page.write_string(first, 0, "None.", style.cell["text"])
+        return
+    page.autofilter(HEADER_ROW, 0, last, len(sheet.columns) - 1)
+    if sheet.total:
+        _write_total(page, style, sheet, first, last)
+    _write_rows(page, style, sheet, sheet.apart, last + 2)
+    if sheet.chart is not None:
+        page.fit_to_pages(1, 1)
+        _add_chart(book, page, sheet, sheet.chart, first, last)
+
+
+def _write_rows(
+    page: Any, style: _Style, sheet: Sheet, rows: Sequence[Sequence[Any]], first: int
+) -> None:
+    for row, values in enumerate(rows, start=first):
         for at, (column, value) in enumerate(zip(sheet.columns, values, strict=True)):
             if isinstance(value, str):
                 words = style.cell["text"] if column.form == "text" else style.absent
@@ -341,15 +357,6 @@ def _write_sheet(book: Any, style: _Style, sheet: Sheet, mark: str) -> None:
                 page.write_string(row, at, column.missing, style.absent)
             else:
                 page.write_number(row, at, value, style.cell[column.form])
-    if not sheet.rows:
-        page.write_string(first, 0, "None.", style.cell["text"])
-        return
-    page.autofilter(HEADER_ROW, 0, last, len(sheet.columns) - 1)
-    if sheet.total:
-        _write_total(page, style, sheet, first, last)
-    if sheet.chart is not None:
-        page.fit_to_pages(1, 1)
-        _add_chart(book, page, sheet, sheet.chart, first, last)
 
 
 def _write_total(page: Any, style: _Style, sheet: Sheet, first: int, last: int) -> None:
@@ -410,8 +417,8 @@ def _add_chart(book: Any, page: Any, sheet: Sheet, chart: Chart, first: int, las
         else:
             part = {
                 "name": [sheet.name, HEADER_ROW, position],
-                "categories": [sheet.name, first, 0, last - chart.leave_out, 0],
-                "values": [sheet.name, first, position, last - chart.leave_out, position],
+                "categories": [sheet.name, first, 0, last, 0],
+                "values": [sheet.name, first, position, last, position],
             }
         if stacked:
             part["fill"] = {"color": colour}
@@ -426,7 +433,7 @@ def _add_chart(book: Any, page: Any, sheet: Sheet, chart: Chart, first: int, las
                       "line": {"color": "#D9D9D9"}}})  # fmt: skip
     drawn.set_legend({"position": "bottom"})
     drawn.set_size({"width": 900, "height": 420})
-    rows_below = last + (3 if sheet.total else 2)
+    rows_below = last + (3 if sheet.total else 2) + len(sheet.apart)
     page.insert_chart(xl_rowcol_to_cell(rows_below, 0), drawn, {"description": chart.title})
 
 
@@ -748,6 +755,12 @@ def _money(run: Run) -> list[Sheet]:
         as_int(y): bool(c)
         for y, c in plan.ledger.groupby("financial_year")["complete"].first().items()
     }
+    by_year = [
+        (financial_year_label(y),
+         "yes" if complete.get(y, y <= run.last) else "no: five months only",
+         *[as_float(found.get((y, ledger), 0.0)) for found, _ in spending for ledger in LEDGERS])
+        for y in years
+    ]  # fmt: skip
     ledgers = Sheet(
         "Ledgers", "The three ledgers by financial year",
         "Dedicated Schools Grant, general fund and capital by year, with and without the plan's "
@@ -755,16 +768,13 @@ def _money(run: Run) -> list[Sheet]:
         [financial, Column("Whole year", "in words"),
          *[_pounds_column(f"{title}, {words}", added=True)
            for _, words in spending for title in LEDGERS.values()]],
-        [(financial_year_label(y),
-          "yes" if complete.get(y, y <= run.last) else "no: five months only",
-          *[as_float(found.get((y, ledger), 0.0)) for found, _ in spending for ledger in LEDGERS])
-         for y in years],
+        [row for row in by_year if row[1] == "yes"],
         note="The three are never added: fees fall on the Dedicated Schools Grant, transport on "
-        "the general fund, building on capital.",
-        total="All years",
+        "the general fund, building on capital. A year of five months is in no total.",
+        total="All complete years",
+        apart=[row for row in by_year if row[1] != "yes"],
         chart=Chart("Dedicated Schools Grant spending", "line",
-                    [(2, NAVY, False), (5, ORANGE, True)][: len(both)], False, "£",
-                    leave_out=1),
+                    [(2, NAVY, False), (5, ORANGE, True)][: len(both)], False, "£"),
     )  # fmt: skip
     lines = Sheet(
         "Ledger lines", "Every line of the ledgers", "Ledger, line and kind of provision by "

@@ -758,10 +758,10 @@ def _risks_of_scheme(
         rows.append(
             (
                 scheme,
-                "It opens late",
-                f"A year's delay {said} {fmt.pounds(abs(price))} at present value, "
+                "A year's delay",
+                f"Opening a year later {said} {fmt.pounds(abs(price))} at present value, "
                 "priced failures not counted.",
-                "Weigh it against the risk of hurry.",
+                "Weigh that against the risk of building in a hurry.",
             )
         )
     return rows

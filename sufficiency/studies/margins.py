@@ -153,10 +153,12 @@ def marginal(
         opens=dict(sorted(best.opens.items())), gap=best.gap, tolerance=TOLERANCE,
         sizes=sorted({1, *sizes}), names=_names(loaded),
     )  # fmt: skip
+    names = dict(stamp["names"])
+    closed = [names[p] for p in provisions if p not in set(values["provision"])]
     return Finding(
         KIND,
         "What is one more place worth?",
-        _sentences(values, checked, changed),
+        _sentences(values, checked, changed, closed),
         {"values": values, "checks": checked, "by_need": by_need, "changes": changed},
         {},
         stamp,
@@ -464,7 +466,7 @@ def _by_need(loaded: Loaded, values: pd.DataFrame) -> pd.DataFrame:
                 designation in d.split("|") and phase in p.split("|")
                 for d, p in zip(local["designation"], local["phases"], strict=True)
             ]
-            for year, part in local[suits].groupby("academic_year"):
+            for year, part in local[np.array(suits, bool)].groupby("academic_year"):
                 top = part.sort_values(["worth_pounds", "provision"], ascending=[False, True])
                 row = top.iloc[0]
                 rows.append(
@@ -747,7 +749,15 @@ def _change_words(loaded: Loaded, change: Change, row: Mapping[str, Any]) -> str
 # ------------------------------------------------------------------ words
 
 
-def _sentences(values: pd.DataFrame, checks: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
+def _sentences(
+    values: pd.DataFrame, checks: pd.DataFrame, changes: pd.DataFrame, closed: Sequence[str]
+) -> list[str]:
+    """The answer in plain English.
+
+    Args:
+        values, checks, changes: tables of the finding.
+        closed: names of provisions that were asked for and are open in no planned year.
+    """
     said: list[str] = []
     start = values.sort_values("academic_year").groupby("provision", sort=False).head(1)
     worth = start["one_place_pounds"].fillna(start["worth_pounds"])
@@ -768,6 +778,11 @@ def _sentences(values: pd.DataFrame, checks: pd.DataFrame, changes: pd.DataFrame
                 f"{reach_words(float(top['valid_up_to']))}"
             )
         said.append(text + ".")
+    if closed:
+        said[0] += (
+            f" Asked for, but not open in the best plan: {fmt.in_words(closed)}; where nothing "
+            "opens there is no margin. What opening it would be worth is what rank-sites answers."
+        )
     ones = checks[checks["places"] == 1]
     if len(ones):
         said.append(

@@ -110,8 +110,8 @@ def price_rules(
     clock = time.monotonic()
     plain = inquire(loaded, gap=gap, time_limit=time_limit, threads=threads, seed=seed,
                     folder=folder, total=1, tell=on_progress)  # fmt: skip
-    # Which schemes can be late is known with the plan; whatever else is asked for, before it.
-    _check_rules(rules, [ALL_RULES, ALL_LATE, *(line.rule for line in _rules(plain, NOT_DRAWN))])
+    # Which schemes are late is known with the plan; whether any can be, and the rest, before it.
+    _check_rules(rules, [*_delayable(plain), *(line.rule for line in _rules(plain, NOT_DRAWN))])
     rows: list[dict[str, Any]] = []
     with plain:
         best = plain.best_or_why(words="The best plan as things are")
@@ -244,6 +244,16 @@ def _rules(plain: Inquiry, drawn: pd.DataFrame) -> list[Line]:
                      given, settings=replace(given.settings, committed={})))
         )  # fmt: skip
     return lines
+
+
+def _delayable(plain: Inquiry) -> list[str]:
+    """Keys of the delays that some plan could have: a scheme must open before the last year."""
+    last = plain.loaded.scenario.last_year
+    schemes = plain.loaded.tables.schemes
+    early = set(schemes.loc[schemes["earliest_opening"] < last, "scheme"].astype(str))
+    free = early.intersection(plain.candidates)
+    committed = any(year < last for year in plain.loaded.settings.committed.values())
+    return [*([ALL_RULES] if free or committed else []), *([ALL_LATE] if len(free) > 1 else [])]
 
 
 def _delays(plain: Inquiry, opens: Schedule) -> list[Line]:

@@ -247,6 +247,17 @@ def test_one_scheme_looked_at_is_not_called_the_only_one(cased: Path, case: Busi
     assert len(charted) == 1, "one bar alone shows nothing"
 
 
+def test_some_schemes_looked_at_are_not_called_all_of_them(cased: Path, case: BusinessCase) -> None:
+    frames = {
+        name: table[table["subject"].isin(case.subjects[:3])]
+        for name in BusinessCase.table_names()
+        for table in [getattr(case, name)]
+    }
+    found = shown(Run.read(cased), replace(case, **frames))
+    titles = [b.title for b in found.blocks if isinstance(b, Figure)]
+    assert re.fullmatch("One by one, [012] of 2 schemes looked at pays?", titles[0])
+
+
 @pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 def test_the_page_fits_and_asks_for_nothing(cased: Path) -> None:
     program = chromium()

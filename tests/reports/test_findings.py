@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pandas as pd
 import pytest
 from shapely.geometry import Point
@@ -44,6 +46,21 @@ def test_a_finding_is_read_back_as_it_was(tmp_path: Path) -> None:
     # A name is no formula, and a year is written as readers write it.
     assert "'=A1,2027/28,1.25" in text
     assert "B,," in text
+
+
+def test_numbers_that_json_has_no_word_for_are_read_back(tmp_path: Path) -> None:
+    """A search that proved no bound leaves one that is infinite: strict readers refuse Infinity."""
+    finding = some_finding()
+    finding.stamp["best"] = {"bound_pounds": -math.inf, "gaps": [np.float64(np.inf), 0.5]}
+    write_finding(finding, tmp_path / "out")
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"not JSON: {word}")
+
+    text = (tmp_path / "out" / "finding.json").read_text(encoding="utf-8")
+    best = json.loads(text, parse_constant=refuse)["stamp"]["best"]
+    assert float(best["bound_pounds"]) == -math.inf
+    assert [float(gap) for gap in best["gaps"]] == [math.inf, 0.5]
 
 
 def test_a_page_shows_sentences_and_tables_even_where_nobody_designed_it(tmp_path: Path) -> None:

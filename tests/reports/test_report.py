@@ -25,6 +25,7 @@ from sufficiency.reports.blocks import HeatMap, HeatRow
 from sufficiency.reports.facts import Run
 from sufficiency.reports.sections import sections
 from sufficiency.reports.sections.children import _gap_map, _schemes_sentence
+from sufficiency.reports.sections.provision import vacancy
 from sufficiency.vocabulary import KINDS, STATEMENT
 from tests import tiny
 from tests.reports.browser import Browser, chromium
@@ -591,6 +592,16 @@ def test_dates_of_late_schemes_stand_clear_of_their_marks(
     assert drawn.count("Sept 2035") == 2
 
 
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [(0.3, "none of the 1,424"), (1.2, "1 of the 1,424"), (24, "24 of the 1,424")],
+)
+def test_vacant_places_are_said_in_whole_places(room: float, words: str) -> None:
+    verb = "are" if room > 2 else "is"
+    places = f"{words} places at state special schools and bases {verb} vacant"
+    assert vacancy(room, 1424.0) == places
+
+
 def test_half_a_child_is_shaded_and_no_nought() -> None:
     heat = HeatMap("Gap", "", "", ["a", "b", "c", "d", "e"], [], 3.0, "tables/gaps.csv")
     shown = [heat.cell(value) for value in (None, 0.49, 0.5, 1.5, 2.5)]
@@ -726,11 +737,21 @@ def test_printed_page_cuts_nothing(browser: Browser, small_run: Path) -> None:
     sheet = (297 - 17 - 16) / 25.4 * 96
     assert max(tall) < sheet
     stretched = browser.evaluate(
-        "(() => { const f = document.querySelector('#map figure');"
+        "(() => { const f = document.querySelector('figure:not(.map):has(.wide svg)');"
         " f.querySelector('.wide svg').setAttribute('viewBox', '0 0 500 2500');"
         " return f.getBoundingClientRect().height })()"
     )
     assert 0.7 * sheet < stretched < sheet
+    # Two maps stand on one sheet, however tall the authority is, and no drawing is shown twice.
+    maps = browser.evaluate(
+        "[...document.querySelectorAll('figure.map')].map(f => {"
+        " f.querySelector('.paper svg').setAttribute('viewBox', '0 0 500 2500');"
+        " return [f.getBoundingClientRect().height,"
+        "  [...f.querySelectorAll('div')].filter(d => d.getClientRects().length).length] })"
+    )
+    assert len(maps) == 2
+    assert sum(height for height, _ in maps) < 0.95 * sheet
+    assert [shown for _, shown in maps] == [1, 1]
     browser.call("Emulation.setEmulatedMedia", media="")
     sheets = browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
     assert len(sheets["data"]) > 50_000

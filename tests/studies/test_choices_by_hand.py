@@ -32,6 +32,7 @@ from sufficiency.studies.bases import (
     policies_of,
 )
 from sufficiency.studies.frontier import frontier
+from sufficiency.studies.inquiry import Inquiry
 from sufficiency.studies.margins import LESS, VALID, Change, marginal, read_changes
 from sufficiency.studies.price_rules import price_rules
 from sufficiency.studies.ranking import alternatives, rank_sites
@@ -183,6 +184,17 @@ def test_a_place_at_a_provision_that_is_not_there_is_refused() -> None:
         marginal(short_of_places(), provisions=["Q"], changes=[], **EXACT)
 
 
+def test_a_scheme_that_does_not_open_is_said_to_have_no_margin() -> None:
+    dear = tiny.scheme("new", places=10, capital_pounds=1e9, highest_year_group=20)
+    found = marginal(
+        with_one_school(schemes=[dear]), provisions=["new"], changes=[], sizes=(1,), **EXACT
+    )
+    assert "not open in the best plan: new;" in found.sentences[0]
+    assert "not open in the best plan: new;" in page_of(found)
+    opened = marginal(with_one_school(), provisions=["new"], changes=[], sizes=(1,), **EXACT)
+    assert "not open" not in opened.sentences[0]
+
+
 # ------------------------------------------------------------------ existing schools
 
 
@@ -332,7 +344,10 @@ def with_one_school(**more: Any) -> Loaded:
         years=YEARS,
         provisions=[tiny.provision("I", "independent_special", highest_year_group=20)],
         commissioned=tiny.places(("I", 1000)),
-        schemes=[tiny.scheme("new", places=10, capital_pounds=100_000.0, highest_year_group=20)],
+        schemes=more.pop(
+            "schemes",
+            [tiny.scheme("new", places=10, capital_pounds=100_000.0, highest_year_group=20)],
+        ),
         projected=tiny.forecast(*rows),
         **more,
     )
@@ -419,6 +434,21 @@ def test_a_limit_on_journeys_is_priced_with_the_children_it_touches() -> None:
 def test_a_rule_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="no such rule that bears"):
         price_rules(with_one_school(), rules=["stay-onn"], **EXACT)
+
+
+def test_a_delay_that_no_plan_can_have_is_refused_before_a_plan_is_sought(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def search(*arguments: Any, **more: Any) -> None:
+        raise AssertionError("a plan was sought")
+
+    monkeypatch.setattr(Inquiry, "best_or_why", search)
+    with pytest.raises(InputError, match="no such rule that bears"):
+        price_rules(short_of_places(), rules=["delay"], **EXACT)
+    with pytest.raises(InputError, match="no such rule that bears"):
+        price_rules(with_one_school(), rules=["all-late"], **EXACT)
+    with pytest.raises(AssertionError, match="a plan was sought"):
+        price_rules(with_one_school(), rules=["delay"], **EXACT)
 
 
 # ------------------------------------------------------------------ stop, and go on

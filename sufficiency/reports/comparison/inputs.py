@@ -176,7 +176,8 @@ def _scenario(run: Run) -> dict[str, Any]:
     balance = found.get("balance_from")
     found["balance_from"] = financial_year_label(int(balance)) if balance is not None else None
     model = dict(run.stamp.get("model", {}))
-    found["model"] = " ".join(str(model.get(k, "")) for k in ("name", "version")).strip()
+    version = f", version {model['version']}" if model.get("version") else ""
+    found["model"] = f"{model.get('name', '')}{version}"
     return found
 
 

@@ -150,7 +150,7 @@ def _by_kind(found: Comparison, i: int, column: str, order: Sequence[str]) -> Ta
     shown = [k for k in ALL_KINDS if k in kinds]
     rows = [
         Row(
-            NEEDS.get(name, name),
+            fmt.capital_first(NEEDS.get(name, name)),
             [_difference(*cells.get((name, kind), (0.0, 0.0))) for kind in shown],
         )
         for name in [*(n for n in order if n in names), *sorted(names - set(order))]

@@ -163,10 +163,15 @@ def _paying(case: BusinessCase) -> list[str]:
     ]  # fmt: skip
 
 
+def _chosen(case: BusinessCase) -> int:
+    """How many schemes the plan chose, looked at or not."""
+    return len([s for s in str(_row(case, PACKAGE, THIS)["schemes"]).split("|") if s])
+
+
 def _paying_words(run: Run, case: BusinessCase) -> str:
     single, paying = _single(case), _paying(case)
     count, pays = len(single), len(paying)
-    whole = len([s for s in str(_row(case, PACKAGE, THIS)["schemes"]).split("|") if s])
+    whole = _chosen(case)
     if count == 1:
         does = "pays for itself" if paying else "does not pay for itself in money"
         if whole <= 1:
@@ -227,8 +232,8 @@ def _why_together_differs(case: BusinessCase) -> str:
     held = gain and fees_alone < fees
     reason = ", where other schemes do part of its work" if held else ""
     return (
-        f"{said}{reason}: fees change by {_signed(-fees_alone)} a place, in today's value. All "
-        f"together are set against doing nothing: fees change by {_signed(-fees)} a place.{last}"
+        f"{said}{reason}: fees {_moved(-fees_alone)} a place, in today's value. All together are "
+        f"set against doing nothing: fees {_moved(-fees)} a place.{last}"
     )
 
 
@@ -265,7 +270,7 @@ def _number(case: BusinessCase, subject: str) -> str:
             else ""
         )
         + f"; optimism bias adds {fmt.pounds(built)}, in today's value.",
-        f"Fees change by {_signed(fees)} and transport by {_signed(transport)}, in today's value.",
+        f"Fees {_moved(fees)} and transport costs {_moved(transport)}, in today's value.",
         (
             f"Money is back {_years(payback)} after the first capital."
             if math.isfinite(payback)
@@ -273,6 +278,7 @@ def _number(case: BusinessCase, subject: str) -> str:
             "counted."
         ),
     ]
+    beyond = []
     for verb, sign in (("spares", 1), ("adds", -1)):
         changed = [
             f"{fmt.child_years(sign * change)} {_lower(words)}"
@@ -281,7 +287,9 @@ def _number(case: BusinessCase, subject: str) -> str:
             if sign * change > SMALL
         ]
         if changed:
-            parts.append(f"Beyond money it {verb} {fmt.in_words(changed)}.")
+            beyond.append(f"{verb} {fmt.in_words(changed)}")
+    if beyond:
+        parts.append(f"Beyond money it {', and it '.join(beyond)}.")
     return " ".join(parts)
 
 
@@ -292,6 +300,13 @@ def case_overrun(case: BusinessCase, subject: str) -> float:
 
 def _years(number: float) -> str:
     return f"{number:g} {'year' if number == 1 else 'years'}" if number >= 1 else "at once"
+
+
+def _moved(pounds: float) -> str:
+    """What a cost that is spoken of in the plural does: ``fall by £1.2 million``."""
+    if abs(pounds) < 0.5:
+        return "stay as they are"
+    return f"{'rise' if pounds > 0 else 'fall'} by {fmt.pounds(abs(pounds))}"
 
 
 def _signed(pounds: float) -> str:
@@ -416,13 +431,17 @@ def _worth_chart(run: Run, case: BusinessCase) -> Figure:
     worth = {s: as_float(_row(case, s, THIS)["net_present_value_pounds"]) for s in single}
     order = sorted(single, key=lambda s: (-worth[s], name_of(run, s)))
     paying = len(_paying(case))
-    title = "Taken one at a time, " + (
-        "every scheme pays for itself"
-        if paying == len(order)
-        else "no scheme pays in money"
-        if not paying
-        else f"{paying} of {len(order)} schemes {'pays' if paying == 1 else 'pay'}"
-    )
+    pay = "pays" if paying == 1 else "pay"
+    if len(order) < _chosen(case):
+        title = f"One by one, {paying} of {len(order)} schemes looked at {pay}"
+    else:
+        title = "Taken one at a time, " + (
+            "every scheme pays for itself"
+            if paying == len(order)
+            else "no scheme pays in money"
+            if not paying
+            else f"{paying} of {len(order)} schemes {pay}"
+        )
     names = [name_of(run, s) for s in order]
     values = [worth[s] for s in order]
     words = [_signed(v) for v in values]
@@ -615,6 +634,7 @@ def lines_table(run: Run, case: BusinessCase, subject: str) -> Table:
         headers=["Line", *(NAMES[o] for o in options)],
         rows=rows,
         source=_file("lines"),
+        dense=True,
     )
 
 

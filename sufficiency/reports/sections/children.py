@@ -651,9 +651,9 @@ def _gap_map(run: Run, phase: str, largest: float) -> HeatMap:
         caption=(
             f"Children of {phase} age who need more than a mainstream class and are not in a local "
             f"state place, by area of need and locality, {run.authority}; {labels[0]} actual, "
-            "later years projected. The darker, the more children, on one scale for all phases; "
-            "dash: nobody needs such a place; pale without a number: fewer than half a child, and "
-            "left out where that is so in every year."
+            "later years projected. Darker: more children, one scale for all phases; dash: nobody "
+            "needs such a place; pale: fewer than half a child. Rows pale in every year are left "
+            "out."
         ),
         alt=f"{title}.{worst}",
         columns=labels,

@@ -110,6 +110,7 @@ def _places(finding: Finding) -> Section:
             ["Provision", "From", "One place, exactly", "By its price", "Does the price hold?",
              "… in money", "… in priced failures", "Minutes saved a day", "Place funding"],
             rows, f"{TABLES}/values.csv", text_columns=frozenset({4}),
+            dense=len(rows) > charts.ABOVE,
         )
     )  # fmt: skip
     if others:

@@ -39,6 +39,15 @@ from sufficiency.vocabulary import academic_year_label as year_label
 # ------------------------------------------------------------------ occupancy
 
 
+def vacancy(room: float, offered: float) -> str:
+    """How many of the places on offer at state special schools and bases stand vacant."""
+    number = round(room)
+    return (
+        f"{f'{number:,}' if number else 'none'} of the {fmt.whole(offered)} places at state "
+        f"special schools and bases {'are' if number > 1 else 'is'} vacant"
+    )
+
+
 def occupancy(run: Run) -> Section:
     """Children and places of each provision by year."""
     question = "How full are the schools?"
@@ -70,8 +79,7 @@ def occupancy(run: Run) -> Section:
         answer = "No provision is over its commissioned places in any planned year."
     number = (
         f"{fmt.children(as_float(planned[worst]))} above commissioned places in "
-        f"{year_label(worst)}. State special schools and bases have {fmt.places(room)} vacant of "
-        f"{fmt.whole(offered)} in {year_label(run.last)}."
+        f"{year_label(worst)}. In {year_label(run.last)} {vacancy(room, offered)}."
     )
     sure = (
         "Commissioned places are the authority's figures. A school that is named in a plan must "

@@ -137,6 +137,7 @@ def _ranked(finding: Finding) -> Section:
                  "Lost without it", "Cost of insisting"],
         rows=rows,
         source=f"{TABLES}/schemes.csv",
+        dense=len(table) > charts.ABOVE,
         text_columns=frozenset({1, 4}),
     )  # fmt: skip
     return Section(
@@ -267,7 +268,7 @@ def _alone(finding: Finding) -> Section:
             "included",
             ["Scheme", "Worth alone", "Between (proven)", "Best opened", "Its own places",
              "Its own capital"],
-            rows, f"{TABLES}/schemes.csv",
+            rows, f"{TABLES}/schemes.csv", dense=len(rows) > charts.ABOVE,
         )
     )  # fmt: skip
     if impossible:
@@ -420,10 +421,12 @@ def _plan_chart(plans: pd.DataFrame) -> Figure:
     )
 
 
+PLAN_POUNDS: Final = {
+    "cost_pounds": "Cost at present value, priced failures included",
+    "money_pounds": "… of which money",
+    "capital_pounds": "Capital of new schemes",
+}
 PLAN_MEASURES: Final[tuple[tuple[str, str, Any], ...]] = (
-    ("cost_pounds", "Cost at present value, priced failures included", fmt.pounds),
-    ("money_pounds", "… of which money", fmt.pounds),
-    ("capital_pounds", "Capital of new schemes", fmt.pounds),
     ("special_places", "New places in special schools", fmt.count),
     ("base_places", "New places in specialist bases", fmt.count),
     ("independent", "Child-years in independent and non-maintained special schools", fmt.count),
@@ -433,14 +436,23 @@ PLAN_MEASURES: Final[tuple[tuple[str, str, Any], ...]] = (
     ("over_guide", "Child-years with a journey over the guide", fmt.count),
     ("minutes", "Mean one-way minutes to specialist places", lambda v: f"{v:.1f}"),
 )
-"""What plans are compared by: column, words, how it is written."""
+"""What plans are compared by beside pounds: column, words, how it is written."""
 
 
 def measure_rows(table: pd.DataFrame) -> list[Row]:
     """Measures of plans in rows, one column a row of ``table``: so that it fits a telephone."""
+    # The unit beside the words, once: ten columns of "million" do not fit a sheet of paper.
+    pounds = {column: [as_float(v) for v in table[column]] for column in PLAN_POUNDS}
+    scale = fmt.money_scale([v for column in pounds.values() for v in column])
     return [
-        Row(words, [said(as_float(v)) for v in table[column]])
-        for column, words, said in PLAN_MEASURES
+        *(
+            Row(f"{words}, {scale[1]}", [fmt.scaled(v, scale) for v in pounds[column]])
+            for column, words in PLAN_POUNDS.items()
+        ),
+        *(
+            Row(words, [said(as_float(v)) for v in table[column]])
+            for column, words, said in PLAN_MEASURES
+        ),
     ]
 
 

@@ -367,7 +367,6 @@ def _map(finding: Finding, label: str) -> Figure:
     land = finding.layers["authority"].geometry.iloc[0]
     point = finding.layers["sites"].set_index("site").geometry[label]
     school = dict(finding.stamp["school"])
-    changed = provisions[f"change_{label}"].fillna(0.0)
     schools = provisions.assign(
         words=[
             f"{KINDS.get(str(kind), str(kind))}: {fmt.count(before)} children without it, "
@@ -423,13 +422,11 @@ def _map(finding: Finding, label: str) -> Figure:
             entries.append((place_map.mark_swatch(place_map.symbol(group, 11, 11, size)), group))
     badge = place_map.badge_swatch().replace(">1<", f">{label}<")
     entries.append((place_map.mark_swatch(badge), "the tested site"))
-    losing = int((changed <= -ROLLS).sum())
     return Figure(
         title=title,
         caption=(
             f"Expected children at the site by home area, {year}, projected; provision by kind and "
-            f"places. {fmt.number_of(losing, 'school', 'schools').capitalize()} would have fewer "
-            f"children than without it. Source: {TABLES}/catchment.csv."
+            f"places. Source: {TABLES}/catchment.csv."
         ),
         alt=f"{title}. Map of the authority; the table below lists the areas.",
         draw=lambda width: place_map.draw_cells(data, width, fill, words),
