@@ -107,9 +107,11 @@ _QUICK = {
     "mip_heuristic_run_rens": False,
     "mip_heuristic_run_feasibility_jump": False,
     "mip_allow_restart": False,
+    "mip_pool_soft_limit": 10,
+    "mip_pool_age_limit": 2,
 }
-"""The master is small: HiGHS' searches around its plans, and beginning again, take longer than its
-branching."""
+"""The master is small: HiGHS' searches around its plans, beginning again, and keeping many cuts of
+its own take longer than its branching."""
 
 
 @dataclass(frozen=True)
