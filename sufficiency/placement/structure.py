@@ -15,7 +15,7 @@ from sufficiency.placement.question import Question
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-ZONES = 3
+ZONES = 2
 """Zones of a coarse model: in each, children of a tier who enter together are one cohort."""
 
 SHARES = ("preference_floor", "preference_ceiling", "preference_share", "stay_in_sector")
