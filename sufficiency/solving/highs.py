@@ -461,6 +461,8 @@ def contradictions(
         (row, violation) for each row of ``hard`` that the least-violating point breaks.
     """
     keep = form.rows.among(*hard)
+    if not keep.any():
+        return []
     row_number = np.cumsum(keep) - 1
     column_of = np.repeat(np.arange(len(form.cost)), np.diff(form.start))
     entries = keep[form.index]
