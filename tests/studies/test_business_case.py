@@ -468,13 +468,11 @@ def test_placed_near_the_plan_it_costs_what_a_cold_solve_says(
     assert len(both) == len(cold.options) == len(near.options) > 6
     total = abs(float(reopen(small[0])[1].present_value_pounds))
     assert near.stamp["placed_within_pounds"] <= WITHIN * total
-    for column in ("net_present_value_pounds", "failures_pounds"):
-        # Money and failures may be traded for each other within a tie; their sum may not.
-        assert both[column].notna().all()
-    found = both["net_present_value_pounds_near"] - both["failures_pounds_near"]
-    known = both["net_present_value_pounds"] - both["failures_pounds"]
-    # What search and case value differently (bias, lifecycle, cover) may differ among ties.
-    assert (found - known).abs().max() <= 1e-5 * total
+    # Within a tie money and failures may be traded for each other; not their sum against doing
+    # nothing.
+    value = "value_with_failures_pounds"
+    assert both[[value, f"{value}_near"]].notna().all(axis=None)
+    assert (both[f"{value}_near"] - both[value]).abs().max() <= 2 * WITHIN * total
 
 
 def test_a_case_that_was_stopped_goes_on(
