@@ -206,7 +206,7 @@ def _place_children(
     minutes = (
         travel.pivot(index="area", columns="destination", values="minutes")
         .reindex(index=areas["area"], columns=places["provision"])
-        .to_numpy(dtype=np.float64)
+        .to_numpy(dtype=np.float64, copy=True)
     )
     at_home = places["easting"].isna().to_numpy()
     minutes[:, at_home] = 10.0
