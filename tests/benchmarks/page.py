@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -172,6 +173,11 @@ def _sizes(records: Records, keys: list[str]) -> str:
     return table(["model of", "rows", "columns", "nonzeros", "whole numbers"], rows)
 
 
+def _outside(split: dict[str, float]) -> float:
+    """Seconds of a split that are neither search nor placing."""
+    return sum(s for name, s in split.items() if not name.startswith(SOLVER_STEPS))
+
+
 def _split(records: Records, keys: list[str]) -> str:
     parts = []
     for key in keys:
@@ -179,7 +185,7 @@ def _split(records: Records, keys: list[str]) -> str:
         if not split:
             continue
         whole = sum(split.values())
-        outside = sum(s for name, s in split.items() if not name.startswith(SOLVER_STEPS))
+        outside = _outside(split)
         rows = [[name, seconds(s), f"{s / whole:.0%}"] for name, s in split.items()]
         rows.append(["**outside the solver**", seconds(outside), f"{outside / whole:.0%}"])
         after = sum(split.get(name, 0.0) for name in AFTER_THE_ANSWER)
@@ -242,6 +248,12 @@ TARGETS = (
 )
 """Size, contender, what of it (whole seconds when blank), in words, at most, unit."""
 
+OUTSIDE = 0.20
+"""Share of the whole command that may be spent outside search and placing."""
+
+GROWTH = 2.5
+"""Times that doubling children and areas may cost."""
+
 TIMES = (
     ("median", "analyst-0.1%", "product-0.5%", 0.005,
      "median, the analyst's first model, to 0.5%", 20.0),
@@ -261,6 +273,22 @@ def _targets(results: dict[str, Records]) -> str:
         met = "" if found is None else "yes" if found <= most else "no"
         shown = "" if found is None else f"{found:,.1f} {unit}"
         rows.append([words, f"at most {most:,.0f} {unit}", shown, met])
+    if split := results.get("large", {}).get("product-0.1%", {}).get("split"):
+        share = _outside(split) / sum(split.values())
+        met = "yes" if share < OUTSIDE else "no"
+        words = "large, time outside search and placing, reports included, to 0.1%"
+        rows.append([words, f"under {OUTSIDE:.0%} of the whole", f"{share:.0%}", met])
+    both = {**results.get("median", {}), **results.get("large", {})}
+    sizes = sorted((float(k.removeprefix("growth-")), k) for k in both if k.startswith("growth-"))
+    doublings = [
+        (_answered(both[b]) or math.inf) / (_answered(both[a]) or math.inf)
+        for (small, a), (large, b) in itertools.pairwise(sizes)
+        if large == 2 * small and both[b].get("objective") is not None
+    ]
+    if doublings:
+        met = "yes" if max(doublings) <= GROWTH else "no"
+        words = f"twice the children and areas, the dearest of {len(doublings)} doublings"
+        rows.append([words, f"at most {GROWTH} times", f"{max(doublings):.1f} times", met])
     for size, key, base, level, words, least in TIMES:
         slow, fast = results.get(size, {}).get(key, {}), results.get(size, {}).get(base, {})
         passed = None if level is None else reached(slow, level)

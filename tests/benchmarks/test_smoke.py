@@ -247,6 +247,26 @@ def test_targets_are_met_or_not_or_not_measured() -> None:
     assert lines["large, peak memory"].endswith("|  |  |")
 
 
+def test_growth_and_the_share_outside_the_search_are_targets_as_well() -> None:
+    split = {"Reading the tables": 3.0, "Searching for the best schemes": 6.0, "Reports": 1.0}
+    page = _targets(
+        {
+            "median": {
+                "growth-0.5": {"objective": 1.0, "wall": 4.0},
+                "growth-0.125": {"objective": 1.0, "wall": 1.0},
+            },
+            "large": {
+                "product-0.1%": {"objective": 1.0, "wall": 10.0, "split": split},
+                "growth-1": {"objective": 1.0, "wall": 12.0},
+                "growth-2": {"objective": None, "wall": 99.0, "status": "failed"},
+            },
+        }
+    )
+    assert "| under 20% of the whole | 40% | no |" in page
+    # From 0.125 to 0.5 is no doubling, and what failed is no measure.
+    assert "dearest of 1 doublings | at most 2.5 times | 3.0 times | no |" in page
+
+
 def test_a_thinned_log_keeps_its_ends() -> None:
     log = [[float(i), None, None] for i in range(1000)]
     kept = thinned(log)
