@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from sufficiency.examples.authorities import SIZES
 from sufficiency.examples.generator import write_example
@@ -30,7 +31,7 @@ from sufficiency.solving.decomposition import Master
 from sufficiency.solving.meanwhile import Meanwhile
 from sufficiency.solving.placements import Placements
 from sufficiency.solving.prices import Cut, Prices
-from sufficiency.solving.structure import Folded, Pooled, matrix_of
+from sufficiency.solving.structure import Folded, Pooled, form_of, matrix_of
 from tests.benchmarks.contenders import taken_apart
 from tests.benchmarks.growth import grown
 
@@ -301,3 +302,24 @@ def test_who_asks_something_else_has_no_use_for_what_was_foreseen(
         search.foresee(Limits(upper=np.zeros(len(at))), 1e-2)
         search._foreseen[1].end()
     assert again.objective <= free.objective * (1 + 1e-9)
+
+
+def test_among_many_columns_none_that_differ_are_taken_for_one() -> None:
+    """Sixty thousand columns of one choice, no two alike, and one like the eighth: a group of two."""
+    count, random = 60_000, np.random.default_rng(5)
+    cost, share = random.uniform(0.0, 2e5, count).round(2), random.uniform(0.1, 2.0, count)
+    cost, share = np.append(cost, cost[7]), np.append(share, share[7])
+    nothing = np.zeros(2, dtype=bool)
+    every = np.zeros(count + 1, dtype=np.int64)
+    form = form_of(
+        sp.csr_matrix([np.ones(count + 1), share]), cost,
+        (np.zeros(count + 1), np.ones(count + 1)), (np.array([1.0, 0.0]), np.array([1.0, 9.0])),
+    )  # fmt: skip
+    structure = Structure(
+        switch=every > 0, reserve=every > 0, choice=every, stage=every,
+        alike_columns=every, merge_columns=every, switch_rows=nothing, defining=nothing,
+        link=nothing, shares=nothing, alike_rows=np.arange(2), merge_rows=np.arange(2),
+    )  # fmt: skip
+    pooled = Pooled(form, structure)
+    assert len(pooled.form.cost) == count
+    assert pooled.gather(np.ones(count + 1)).max() == 2.0
