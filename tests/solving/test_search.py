@@ -305,7 +305,7 @@ def test_who_asks_something_else_has_no_use_for_what_was_foreseen(
 
 
 def test_among_many_columns_none_that_differ_are_taken_for_one() -> None:
-    """Sixty thousand columns of one choice, no two alike, and one like the eighth: a group of two."""
+    """Sixty thousand columns of one choice, no two alike, and one more like the eighth."""
     count, random = 60_000, np.random.default_rng(5)
     cost, share = random.uniform(0.0, 2e5, count).round(2), random.uniform(0.1, 2.0, count)
     cost, share = np.append(cost, cost[7]), np.append(share, share[7])
